@@ -1,0 +1,140 @@
+"""All contracts of one folder, checked against each other and against the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from lakehouse.contracts.product import ProductContract, load_product
+from lakehouse.contracts.source import SourceContract, load_source
+from lakehouse.contracts.vocabulary import Vocabulary, load_vocabulary
+from lakehouse.errors import ContractError, Problem
+
+Contract = TypeVar("Contract", SourceContract, ProductContract)
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """Everything a lake is made from, by id, in id order."""
+
+    folder: Path
+    sources: Mapping[str, SourceContract]
+    products: Mapping[str, ProductContract]
+    vocabulary: Vocabulary
+
+    def source(self, source_id: str) -> SourceContract:
+        """The source contract `source_id`.
+
+        Raises:
+            ContractError: There is none.
+        """
+        return self._named(self.sources, source_id, "source")
+
+    def product(self, product_id: str) -> ProductContract:
+        """The product contract `product_id`.
+
+        Raises:
+            ContractError: There is none.
+        """
+        return self._named(self.products, product_id, "product")
+
+    def _named(self, contracts: Mapping[str, Contract], name: str, kind: str) -> Contract:
+        if name not in contracts:
+            raise ContractError(
+                Problem(
+                    f"{self.folder}/{kind}s",
+                    f"there is no {kind} '{name}'",
+                    f"Known: {', '.join(contracts) or 'none'}.",
+                )
+            )
+        return contracts[name]
+
+
+def load_contracts(folder: Path) -> Contracts:
+    """Read and check every contract of a folder, before anything runs.
+
+    Args:
+        folder: Holds `sources/**/*.yaml`, `products/*.yaml` and, if it wants, `vocabulary/*.csv`.
+
+    Raises:
+        ContractError: With every problem of every file.
+    """
+    if not (folder / "sources").is_dir():
+        raise ContractError(
+            Problem(str(folder), "there is no folder 'sources' in it", "Name a contracts folder.")
+        )
+    problems: list[Problem] = []
+    vocabulary = load_vocabulary(folder)
+    sources = _load_all(folder / "sources", load_source, problems)
+    products = _load_all(folder / "products", load_product, problems)
+    for source in sources.values():
+        problems += _unknown_words(source, vocabulary)
+    for product in products.values():
+        problems += _unknown_publisher(product, vocabulary)
+    if problems:
+        raise ContractError.of(problems)
+    return Contracts(folder, sources, products, vocabulary)
+
+
+def _load_all(
+    folder: Path, load: Callable[[Path], Contract], problems: list[Problem]
+) -> dict[str, Contract]:
+    found: dict[str, Contract] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        try:
+            contract = load(path)
+        except ContractError as error:
+            problems += error.problems
+            continue
+        if contract.id in found:
+            problems.append(
+                Problem(
+                    f"{path}: id",
+                    f"'{contract.id}' is also the id of {found[contract.id].path}",
+                    "Give one of them another id.",
+                )
+            )
+        found[contract.id] = contract
+    return dict(sorted(found.items()))
+
+
+def _unknown_words(source: SourceContract, vocabulary: Vocabulary) -> Iterator[Problem]:
+    place = f"{source.path}: customProperties.source"
+    if source.ownership.organisation not in vocabulary.organisations:
+        yield _unknown(f"{place}.organisation", source.ownership.organisation, "organisations")
+    if source.ownership.initiative not in vocabulary.initiatives:
+        yield _unknown(f"{place}.initiative", source.ownership.initiative, "initiatives")
+    for index, column in enumerate(source.columns):
+        if not column.is_channel:
+            continue
+        key = f"{source.path}: schema[0].properties[{index}] ({column.name})"
+        known = vocabulary.observed_properties.get(column.observed_property or "")
+        unit = vocabulary.units.get(column.unit or "")
+        if known is None:
+            yield _unknown(key, column.observed_property or "", "observed_properties")
+        if unit is None:
+            yield _unknown(key, column.unit or "", "units")
+        if known and unit and known["canonical_unit"] != unit["canonical_unit"]:
+            yield Problem(
+                key,
+                f"'{column.unit}' cannot be converted to {known['canonical_unit']}, the unit of "
+                f"{column.observed_property}",
+                "Correct the unit or the observed property.",
+            )
+
+
+def _unknown_publisher(product: ProductContract, vocabulary: Vocabulary) -> Iterator[Problem]:
+    publisher = product.publication.publisher
+    if publisher not in vocabulary.organisations:
+        key = f"{product.path}: customProperties.publication.publisher"
+        yield _unknown(key, publisher, "organisations")
+
+
+def _unknown(place: str, word: str, vocabulary: str) -> Problem:
+    return Problem(
+        place,
+        f"'{word}' is not in vocabulary/{vocabulary}.csv",
+        "Use a word from that file, or add it there.",
+    )

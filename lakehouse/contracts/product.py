@@ -1,0 +1,247 @@
+"""The contract of a product: the columns it promises, how good they must be, how it is shared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
+from lakehouse.contracts.source import Classification
+from lakehouse.errors import ContractError, Problem
+
+Theme = Literal[
+    "AGRI", "ECON", "EDUC", "ENER", "ENVI", "GOVE", "HEAL", "INTR", "JUST", "SOCI", "REGI", "TECH",
+    "TRAN",
+]  # fmt: skip
+"""EU data themes (authority table data-theme)."""
+
+Frequency = Literal[
+    "CONT", "UPDATE_CONT", "DAILY_2", "DAILY", "WEEKLY", "MONTHLY", "QUARTERLY", "ANNUAL", "IRREG",
+    "NEVER",
+]  # fmt: skip
+"""Update frequencies of DCAT-AP-SE; hourly data is UPDATE_CONT, the list has no HOURLY."""
+
+
+class Text(Frozen):
+    """A text for people: Swedish first, English beside it."""
+
+    sv: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Words(Frozen):
+    """Keywords in both languages."""
+
+    sv: tuple[str, ...] = Field(min_length=1)
+    en: tuple[str, ...] = Field(min_length=1)
+
+
+class Contact(Frozen):
+    """Where questions about a product go."""
+
+    name: str
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+
+
+class Approval(Frozen):
+    """The information owner's recorded decision to share."""
+
+    decision: str
+    decided_by: str
+    decided_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    valid_until: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class Question(Frozen):
+    """A question people ask of the product, with the SQL that answers it."""
+
+    question: Text
+    sql: str
+
+
+class Publication(Frozen):
+    """How a product is presented and shared.
+
+    Attributes:
+        licence: Licence of the data; the catalogue's own metadata are always CC0.
+        attribution: Words a licence other than CC0 asks to be repeated.
+        time_column: Column that says when, for coverage and `data until`.
+        limitations: What the reader must know before drawing conclusions.
+    """
+
+    title: Text
+    description: Text
+    keywords: Words
+    theme: Theme
+    frequency: Frequency
+    licence: Literal["CC0-1.0", "CC-BY-4.0", "ODbL-1.0"]
+    attribution: str | None = None
+    publisher: str
+    contact: Contact
+    audience: Literal["open", "internal", "restricted"] = "internal"
+    time_column: str
+    limitations: Text
+    questions: tuple[Question, ...] = ()
+    spatial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One ODCS quality rule: a library metric on a column, or on the whole table (column None).
+
+    `limits` holds the comparison as ODCS writes it, such as `{"mustBeGreaterThan": 0}`.
+    """
+
+    column: str | None
+    type: str
+    metric: str
+    limits: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    severity: Literal["critical", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductColumn:
+    """One column a product promises."""
+
+    name: str
+    logical_type: str
+    label: Text
+    description: str
+    unit: str | None
+    required: bool
+    is_key: bool
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductContract:
+    """A product, as its contract file says.
+
+    Attributes:
+        model: Name of the gold model that holds its rows.
+        where: Filter on the model, when the product is a part of it.
+    """
+
+    id: str
+    version: str
+    status: str
+    domain: str
+    path: Path
+    digest: str
+    model: str
+    grain: str
+    columns: tuple[ProductColumn, ...]
+    quality: tuple[Quality, ...]
+    publication: Publication
+    classification: Classification
+    approval: Approval | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that together identify a row."""
+        return tuple(column.name for column in self.columns if column.is_key)
+
+
+def load_product(path: Path) -> ProductContract:
+    """Read one product contract.
+
+    Raises:
+        ContractError: Naming file, key, problem and remedy.
+    """
+    document = read_document(path)
+    data = document.data
+    table = (data.get("schema") or [{}])[0]
+    properties = custom_properties(data)
+    contract = ProductContract(
+        id=data["id"],
+        version=data["version"],
+        status=data["status"],
+        domain=data.get("domain", "other"),
+        path=path,
+        digest=document.digest,
+        model=str(table.get("physicalName", data["id"])).removeprefix("gold."),
+        grain=table.get("dataGranularityDescription", ""),
+        columns=tuple(_columns(document, table)),
+        quality=tuple(_quality(table)),
+        publication=document.section("publication", Publication),
+        classification=document.section("classification", Classification),
+        approval=document.section("approval", Approval) if "approval" in properties else None,
+    )
+    problems = list(_problems(contract))
+    if problems:
+        raise ContractError.of(problems)
+    return contract
+
+
+def _columns(document: Document, table: Mapping[str, Any]) -> Iterator[ProductColumn]:
+    for index, item in enumerate(table.get("properties", ())):
+        extra = custom_properties(item)
+        key = f"schema[0].properties[{index}].customProperties.label"
+        options = item.get("logicalTypeOptions", {})
+        yield ProductColumn(
+            name=item["name"],
+            logical_type=item.get("logicalType", "string"),
+            label=document.read(Text, extra.get("label", {}), key),
+            description=item.get("description", ""),
+            unit=extra.get("unit"),
+            required=item.get("required", False),
+            is_key=item.get("primaryKey", False),
+            minimum=options.get("minimum"),
+            maximum=options.get("maximum"),
+        )
+
+
+def _quality(table: Mapping[str, Any]) -> Iterator[Quality]:
+    for column, element in [
+        (None, table),
+        *((item["name"], item) for item in table.get("properties", ())),
+    ]:
+        for rule in element.get("quality", ()):
+            yield Quality(
+                column=column,
+                type=rule.get("type", "library"),
+                metric=rule.get("metric", ""),
+                limits={k: v for k, v in rule.items() if k.startswith("must")},
+                arguments=rule.get("arguments", {}),
+                severity="warning" if rule.get("severity") in ("warning", "info") else "critical",
+            )
+
+
+def _problems(contract: ProductContract) -> Iterator[Problem]:
+    path = contract.path
+    names = [column.name for column in contract.columns]
+    if not re.match(IDENTIFIER, contract.id) or path.stem != contract.id:
+        yield Problem(f"{path}: id", f"'{contract.id}' is not the file's name", "Make them equal.")
+    if not contract.key:
+        yield Problem(
+            f"{path}: schema[0].properties",
+            "no property is a primaryKey",
+            "Mark the columns that identify a row.",
+        )
+    if contract.publication.time_column not in names:
+        yield Problem(
+            f"{path}: customProperties.publication.timeColumn",
+            f"'{contract.publication.time_column}' is not a column of the product",
+            f"Name one of: {', '.join(names)}.",
+        )
+    is_secret = contract.classification.k > 0 or contract.classification.personal_data
+    if contract.publication.audience == "open" and is_secret:
+        yield Problem(
+            f"{path}: customProperties.publication.audience",
+            f"open, but K={contract.classification.k} and personal data is "
+            f"{str(contract.classification.personal_data).lower()}",
+            "Only K=0 without personal data may be open; write 'internal' or 'restricted'.",
+        )
+    if contract.publication.audience == "open" and contract.approval is None:
+        yield Problem(
+            f"{path}: customProperties.approval",
+            "an open product needs its information owner's recorded decision",
+            "Add '- property: approval' with decision, decidedBy and decidedOn.",
+        )

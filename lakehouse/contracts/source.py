@@ -1,0 +1,406 @@
+"""The contract of a source: what is delivered, how to fetch and read it, and what it means.
+
+`delivery` says how bytes become rows, `schema[0].properties` what each column or channel is,
+`source` whose it is, `classification` how it may be handled and `things` what is measured at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
+from lakehouse.errors import ContractError, Problem
+
+Level = Literal[0, 1, 2, 3, 4]
+Fold = Literal["refuse", "earlier", "later", "sequence"]
+
+
+class CsvDialect(Frozen):
+    """How a delimited text file is written; nothing is sniffed.
+
+    Source: RFC 4180 for the defaults; real files differ in every one of these.
+    """
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    header_row: int = Field(default=1, ge=1)
+    """Line that names the columns, counted from 1; lines above it are left alone."""
+    null_markers: tuple[str, ...] = ("",)
+    extra_columns: Literal["refuse", "ignore"] = "refuse"
+    """What to do with columns the contract does not name (SMHI writes prose there)."""
+
+
+class Sequence(Frozen):
+    """A clock for files without one: the first row's start and the step between rows."""
+
+    start: str
+    step_s: int = Field(gt=0)
+
+
+class TimeRule(Frozen):
+    """Which columns say when, in which format and zone.
+
+    Attributes:
+        columns: Columns that together hold the time, joined by one space.
+        end_columns: The same for the end of the interval.
+        split: Separator when one column holds "start - end".
+        sequence: Clock for files that carry no time.
+        format: strptime format, or `iso8601`, `epoch_ms`, `epoch_s`.
+        zone: IANA zone of local times; `UTC` when they are UTC.
+        fold: What an ambiguous local time means when clocks go back. `sequence` takes the
+            first occurrence of a channel as the earlier one, `refuse` quarantines.
+        interval_s: Length of the interval in seconds when only its start is given.
+    """
+
+    columns: tuple[str, ...] = ()
+    end_columns: tuple[str, ...] = ()
+    split: str | None = None
+    sequence: Sequence | None = None
+    format: str = "iso8601"
+    zone: str
+    fold: Fold = "refuse"
+    interval_s: int | None = Field(default=None, gt=0)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected an IANA zone such as Europe/Stockholm") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Self:
+        if bool(self.columns) == bool(self.sequence):
+            raise ValueError("expected either 'columns' or 'sequence'")
+        return self
+
+
+class DeviceRule(Frozen):
+    """Which device a row belongs to: a column, a pattern on the file name, or always the same.
+
+    A pattern has one group, the device, or the named groups `device` and `channel`.
+    """
+
+    column: str | None = None
+    file: str | None = None
+    constant: str | None = None
+    path: str | None = None
+    """Pattern on a tag path: `(?P<device>.*)/(?P<channel>[^/]+)`."""
+
+    @field_validator("file", "path")
+    @classmethod
+    def _pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"expected a regular expression ({error})") from None
+            if groups < 1:
+                raise ValueError("expected a pattern with a group around the device")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [self.column, self.file, self.constant, self.path]
+        if sum(way is not None for way in given) != 1:
+            raise ValueError("expected exactly one of 'column', 'file', 'constant' and 'path'")
+        return self
+
+
+class QualityRule(Frozen):
+    """Which column carries the source's own quality code, and what its codes mean.
+
+    A code that is not listed counts as `uncertain`; an empty one as `good`.
+    """
+
+    column: str
+    good: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+
+
+class PositionRule(Frozen):
+    """Columns that carry the position, degrees in WGS 84."""
+
+    longitude: str
+    latitude: str
+
+
+class Pull(Frozen):
+    """How gently a pulled source is asked.
+
+    Attributes:
+        page_rows: Rows of one page, the unit that is landed and committed.
+        overlap_h: Hours that are read again, because store-and-forward writes late.
+        timeout_s: Seconds for connecting and for one statement.
+        attempts: How often a failed page is tried in all.
+    """
+
+    page_rows: int = Field(default=200_000, ge=1)
+    overlap_h: float = Field(default=72.0, ge=0)
+    timeout_s: float = Field(default=30.0, gt=0)
+    attempts: int = Field(default=3, ge=1, le=10)
+
+
+class Delivery(Frozen):
+    """How bytes are fetched (`protocol`), read (`format`) and shaped into rows."""
+
+    protocol: str
+    format: str
+    shape: Literal["telemetry", "records"] = "telemetry"
+    framing: Literal["lines", "document"] = "lines"
+    """JSON formats: one document a line, or one document a file."""
+    csv: CsvDialect = CsvDialect()
+    time: TimeRule | None = None
+    device: DeviceRule | None = None
+    quality: QualityRule | None = None
+    position: PositionRule | None = None
+    pull: Pull = Pull()
+    unknown_channels: Literal["land", "quarantine"] = "land"
+    """Channels the contract does not name: kept in bronze and reported, or quarantined."""
+
+
+class Ownership(Frozen):
+    """Whose source it is and who answers for each layer of its architecture."""
+
+    organisation: str
+    initiative: str
+    owner: str
+    contact: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    connectivity: str | None = None
+    responsible: Mapping[Literal["edge", "network", "platform"], str] = Field(default_factory=dict)
+
+
+class Classification(Frozen):
+    """KLASSA levels 0-4 and personal data.
+
+    Source: SKR KLASSA; K, R and T stand for konfidentialitet, riktighet and tillgänglighet.
+    """
+
+    k: Level
+    r: Level
+    t: Level
+    personal_data: bool
+    legal_basis: str | None = None
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether readings may stand in the tables that open products are made from."""
+        return self.k < 2 and not self.personal_data
+
+
+class Thing(Frozen):
+    """A device's place in the city: what it is and where (degrees in WGS 84)."""
+
+    device: str
+    name: str
+    type: str
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    street: str | None = None
+    district: str | None = None
+    attributes: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Things(Frozen):
+    """The list of things a source measures at."""
+
+    things: tuple[Thing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column or channel as delivered, from `schema[0].properties`.
+
+    Attributes:
+        name: Name in the lake.
+        delivered_as: Name in the delivery (`physicalName`, else the name).
+        logical_type: ODCS logical type.
+        required: Whether a row without it breaks the contract.
+        is_key: Whether it is part of the row's key (records).
+        observed_property: Property it measures; None when it is not a channel.
+        unit: UCUM code of its values as delivered.
+        minimum: Smallest value a working sensor can give, in `unit`.
+        maximum: Largest.
+        devices: Pattern of the devices this mapping is for.
+        empty: What an empty cell is: left out by rule, or a broken row.
+    """
+
+    name: str
+    delivered_as: str
+    logical_type: str
+    required: bool
+    is_key: bool
+    observed_property: str | None
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
+    devices: str
+    empty: Literal["filter", "quarantine"]
+    description: str
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether this column carries measurements."""
+        return self.observed_property is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContract:
+    """A source, as its contract file says."""
+
+    id: str
+    name: str
+    version: str
+    status: str
+    domain: str
+    description: str
+    path: Path
+    digest: str
+    location: str
+    ownership: Ownership
+    delivery: Delivery
+    classification: Classification
+    columns: tuple[Column, ...]
+    things: tuple[Thing, ...]
+    frequency_s: int | None
+
+    @property
+    def channels(self) -> tuple[Column, ...]:
+        """The columns that carry measurements."""
+        return tuple(column for column in self.columns if column.is_channel)
+
+
+_UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def load_source(path: Path) -> SourceContract:
+    """Read one source contract.
+
+    Raises:
+        ContractError: Naming file, key, problem and remedy.
+    """
+    document = read_document(path)
+    data = document.data
+    delivery = document.section("delivery", Delivery)
+    columns = tuple(_columns(document))
+    contract = SourceContract(
+        id=data["id"],
+        name=data.get("name", data["id"]),
+        version=data["version"],
+        status=data["status"],
+        domain=data.get("domain", "other"),
+        description=(data.get("description") or {}).get("purpose", ""),
+        path=path,
+        digest=document.digest,
+        location=_location(data),
+        ownership=document.section("source", Ownership),
+        delivery=delivery,
+        classification=document.section("classification", Classification),
+        columns=columns,
+        things=_things(document),
+        frequency_s=_frequency(data),
+    )
+    problems = list(_problems(contract))
+    if problems:
+        raise ContractError.of(problems)
+    return contract
+
+
+def _columns(document: Document) -> Iterator[Column]:
+    schema = document.data.get("schema") or [{}]
+    for item in schema[0].get("properties", ()):
+        extra = custom_properties(item)
+        options = item.get("logicalTypeOptions", {})
+        yield Column(
+            name=item["name"],
+            delivered_as=item.get("physicalName", item["name"]),
+            logical_type=item.get("logicalType", "string"),
+            required=item.get("required", False),
+            is_key=item.get("primaryKey", False),
+            observed_property=extra.get("observedProperty"),
+            unit=extra.get("unit"),
+            minimum=options.get("minimum"),
+            maximum=options.get("maximum"),
+            devices=extra.get("devices", ".*"),
+            empty=extra.get("empty", "filter"),
+            description=item.get("description", ""),
+        )
+
+
+def _things(document: Document) -> tuple[Thing, ...]:
+    listed = custom_properties(document.data).get("things", [])
+    return document.read(Things, {"things": listed}, "customProperties").things
+
+
+def _location(data: Mapping[str, Any]) -> str:
+    server = (data.get("servers") or [{}])[0]
+    return str(server.get("path") or server.get("location") or "")
+
+
+def _frequency(data: Mapping[str, Any]) -> int | None:
+    for promise in data.get("slaProperties", ()):
+        if promise["property"].lower() == "frequency":
+            return int(promise["value"] * _UNITS_S.get(promise.get("unit", "d"), 86_400))
+    return None
+
+
+def _problems(contract: SourceContract) -> Iterator[Problem]:
+    """What no schema can say about one contract."""
+    path, delivery = contract.path, contract.delivery
+
+    def problem(key: str, what: str, remedy: str) -> Problem:
+        return Problem(f"{path}: {key}", what, remedy)
+
+    if not re.match(IDENTIFIER, contract.id):
+        yield problem(
+            "id", f"'{contract.id}' is not a plain id", "Use a-z, 0-9 and _, at most 63 characters."
+        )
+    if path.stem != contract.id:
+        yield problem("id", f"'{contract.id}' is not the file's name", f"Write '{path.stem}'.")
+    if not contract.location:
+        yield problem(
+            "servers", "no place to fetch from", "Add a server with 'path' or 'location'."
+        )
+    if contract.classification.k >= 3:
+        yield problem(
+            "customProperties.classification.k",
+            f"K={contract.classification.k} may not stand in a shared lakehouse",
+            "Keep the data where it was made.",
+        )
+    if delivery.shape == "telemetry" and not contract.channels:
+        yield problem(
+            "schema[0].properties",
+            "no property names an observedProperty, so nothing would be measured",
+            "Give at least one property the custom properties 'observedProperty' and 'unit'.",
+        )
+    if delivery.shape == "records" and not any(column.is_key for column in contract.columns):
+        yield problem(
+            "schema[0].properties", "no property is a primaryKey", "Mark what identifies a record."
+        )
+    yield from _column_problems(contract)
+
+
+def _column_problems(contract: SourceContract) -> Iterator[Problem]:
+    names = [column.name for column in contract.columns]
+    place = f"{contract.path}: schema[0].properties"
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(place, f"'{name}' stands twice", "Keep one of them.")
+    for index, column in enumerate(contract.columns):
+        if column.is_channel and column.unit is None:
+            yield Problem(
+                f"{place}[{index}]",
+                f"the channel '{column.name}' has no unit",
+                "Add the custom property 'unit' with a UCUM code from vocabulary/units.csv.",
+            )

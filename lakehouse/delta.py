@@ -1,0 +1,307 @@
+"""The one way a Delta table is written.
+
+A commit carries its own proof of identity: named marks (Delta application transactions) that
+say which delivery, cursor or upstream version it covers. Delta stores such marks but does not
+enforce them, so they are compared here, on the very `DeltaTable` object that is then written
+through: two writers racing with the same mark end in one commit and one conflict.
+
+delta-rs does not flush to disk. On a local disk every new file, the log entry and their
+folders are flushed here before a commit is reported.
+
+Source: Delta protocol, "Transaction Identifiers" and "Delta Log Entries".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from lakehouse.errors import LakeConflict, LakeError, Problem
+
+Marks = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The outcome of a write: the table's version, and whether this call wrote it."""
+
+    version: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One commit of a table, as its log tells it."""
+
+    version: int
+    partitions: tuple[Mapping[str, str | None], ...]
+    note: Mapping[str, Any]
+
+
+def exists(address: Path) -> bool:
+    """Whether there is a Delta table at an address."""
+    return (address / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(address))
+
+
+def open_table(address: Path, version: int | None = None) -> DeltaTable:
+    """Open a Delta table.
+
+    Raises:
+        LakeError: There is no readable table at the address.
+    """
+    try:
+        return DeltaTable(str(address), version=version)
+    except (TableNotFoundError, DeltaError) as error:
+        raise LakeError(
+            Problem(str(address), f"no readable Delta table: {error}", "Run 'sjostad doctor'.")
+        ) from error
+
+
+def version_of(address: Path) -> int | None:
+    """The newest version of a table; None when there is no table."""
+    return open_table(address).version() if exists(address) else None
+
+
+def mark_of(address: Path, name: str) -> int:
+    """The highest version a mark has in a table; 0 when it has none."""
+    if not exists(address):
+        return 0
+    return open_table(address).transaction_version(name) or 0
+
+
+def marked(address: Path, names: Iterable[str]) -> set[str]:
+    """Which of these marks a table carries."""
+    if not exists(address):
+        return set()
+    table = open_table(address)
+    return {name for name in names if table.transaction_version(name) is not None}
+
+
+def append(
+    address: Path,
+    data: pa.Table | pa.RecordBatchReader,
+    schema: pa.Schema,
+    *,
+    marks: Marks,
+    note: Mapping[str, str] | None = None,
+    description: str = "",
+) -> Commit:
+    """Add rows to a table, once.
+
+    Args:
+        address: The table; made with `schema` if it does not exist.
+        data: Rows in exactly `schema`.
+        schema: Explicit schema of the table.
+        marks: Marks of this commit; if the table has them all already, nothing is written.
+        note: Extra facts kept in the commit, such as the ledger.
+        description: Description of a new table.
+
+    Raises:
+        LakeConflict: Another writer moved a mark; read again and recompute.
+    """
+    return _write(address, data, schema, "append", None, (), marks, note, description)
+
+
+def replace(
+    address: Path,
+    data: pa.Table | pa.RecordBatchReader,
+    schema: pa.Schema,
+    *,
+    partition_by: Sequence[str] = (),
+    predicate: str | None = None,
+    marks: Marks | None = None,
+    note: Mapping[str, str] | None = None,
+    description: str = "",
+) -> Commit:
+    """Replace a table's rows, or exactly those that a predicate selects.
+
+    Args:
+        address: The table; made with `schema` if it does not exist.
+        data: The new rows; every one must fulfil the predicate.
+        schema: Explicit schema of the table.
+        partition_by: Partition columns of a new table.
+        predicate: SQL over partition columns; None replaces everything.
+        marks: Marks of this commit.
+        note: Extra facts kept in the commit.
+        description: Description of a new table.
+
+    Raises:
+        LakeConflict: Another writer moved a mark; read again and recompute.
+    """
+    return _write(
+        address, data, schema, "overwrite", predicate, partition_by, marks or {}, note, description
+    )
+
+
+def changes_since(address: Path, version: int) -> list[Change]:
+    """What changed in a table after a version, oldest first.
+
+    Commits that only rearranged files (`dataChange` false) are left out. Reads only the log
+    entries after `version`, so the cost follows what is new.
+
+    Raises:
+        LakeError: A log entry is gone or torn.
+    """
+    if not exists(address):
+        return []
+    newest = open_table(address).version()
+    return [
+        change
+        for number in range(version + 1, newest + 1)
+        if (change := _change(address, number)).partitions
+    ]
+
+
+def note_of(address: Path, version: int) -> dict[str, Any]:
+    """The facts a commit was written with (its `commitInfo`)."""
+    note: dict[str, Any] = {}
+    for action in read_log_entry(address, version):
+        note |= action.get("commitInfo", {})
+    return note
+
+
+def _write(
+    address: Path,
+    data: pa.Table | pa.RecordBatchReader,
+    schema: pa.Schema,
+    mode: str,
+    predicate: str | None,
+    partition_by: Sequence[str],
+    marks: Marks,
+    note: Mapping[str, str] | None,
+    description: str,
+) -> Commit:
+    table = _open_or_create(address, schema, partition_by, description)
+    if _is_done(table, marks):
+        return Commit(table.version(), written=False)
+    before = table.version()
+    try:
+        write_deltalake(
+            table,
+            data,
+            mode=cast("Any", mode),
+            predicate=predicate,
+            commit_properties=CommitProperties(
+                custom_metadata=dict(note or {}),
+                app_transactions=[Transaction(name, value) for name, value in marks.items()],
+            ),
+        )
+    except CommitFailedError as error:
+        after = open_table(address)
+        if marks and _is_done(after, marks):
+            return Commit(after.version(), written=False)
+        raise LakeConflict(
+            Problem(str(address), f"another writer was first: {error}", "Read again and retry.")
+        ) from error
+    except (DeltaError, OSError) as error:
+        # The outcome is unknown: only the log can say whether the commit is there.
+        after = open_table(address)
+        if not (marks and _is_done(after, marks)):
+            raise LakeError(
+                Problem(str(address), f"the commit failed: {error}", "Free space, then run again.")
+            ) from error
+        table = after
+    for number in range(before + 1, table.version() + 1):
+        _flush(address, number)
+    return Commit(table.version(), written=True)
+
+
+def _is_done(table: DeltaTable, marks: Marks) -> bool:
+    reached = {name: (table.transaction_version(name) or 0) >= marks[name] for name in marks}
+    if marks and all(reached.values()):
+        return True
+    if any(reached.values()):
+        moved = ", ".join(sorted(name for name, done in reached.items() if done))
+        raise LakeConflict(
+            Problem(table.table_uri, f"another writer moved {moved}", "Read again and retry.")
+        )
+    return False
+
+
+def _open_or_create(
+    address: Path, schema: pa.Schema, partition_by: Sequence[str], description: str
+) -> DeltaTable:
+    if exists(address):
+        return open_table(address)
+    address.mkdir(parents=True, exist_ok=True)
+    table = DeltaTable.create(
+        str(address),
+        schema=schema,
+        mode="ignore",
+        partition_by=list(partition_by),
+        name=address.name,
+        description=description,
+    )
+    _flush(address, 0)
+    return table
+
+
+def _change(address: Path, version: int) -> Change:
+    partitions: dict[str, Mapping[str, str | None]] = {}
+    note: dict[str, Any] = {}
+    for action in read_log_entry(address, version):
+        note |= action.get("commitInfo", {})
+        for kind in ("add", "remove"):
+            file = action.get(kind)
+            if file and file.get("dataChange", True):
+                values = file.get("partitionValues") or {}
+                partitions[json.dumps(values, sort_keys=True)] = values
+    return Change(version, tuple(partitions.values()), note)
+
+
+def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:
+    """The actions of one commit.
+
+    Raises:
+        LakeError: The entry is missing, empty or torn.
+    """
+    path = _entry(address, version)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        actions = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        raise LakeError(
+            Problem(str(path), f"the log entry cannot be read: {error}", "Run 'sjostad doctor'.")
+        ) from error
+    if not actions:
+        raise LakeError(
+            Problem(str(path), "the log entry is empty", "Restore the table; see operations.md.")
+        )
+    return actions
+
+
+def _entry(address: Path, version: int) -> Path:
+    return address / "_delta_log" / f"{version:020d}.json"
+
+
+def _flush(address: Path, version: int) -> None:
+    """Flush the files of one commit, its log entry and their folders to disk."""
+    files = [
+        address / unquote(action["add"]["path"])
+        for action in read_log_entry(address, version)
+        if "add" in action
+    ]
+    for path in files:
+        flush(path)
+    for folder in {path.parent for path in files}:
+        flush(folder)
+    flush(_entry(address, version))
+    flush(address / "_delta_log")
+
+
+def flush(path: Path) -> None:
+    """Flush one file or folder to disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

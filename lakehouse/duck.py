@@ -1,0 +1,73 @@
+"""DuckDB connections that can read this lake's Delta tables, offline and in UTC."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.errors import LakeError, Problem
+
+
+def delta_extension() -> Path:
+    """The delta extension that the wheel `duckdb-extension-delta` carries.
+
+    Raises:
+        LakeError: The wheel is missing or of another DuckDB version.
+    """
+    spec = find_spec("duckdb_extension_delta")
+    folder = (
+        Path(spec.submodule_search_locations[0])
+        if spec and spec.submodule_search_locations
+        else None
+    )
+    path = (
+        folder / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
+        if folder
+        else None
+    )
+    if path is None or not path.is_file():
+        raise LakeError(
+            Problem(
+                "duckdb-extension-delta",
+                f"no delta extension for DuckDB {duckdb.__version__} is installed",
+                f"Install duckdb-extension-delta=={duckdb.__version__}.",
+            )
+        )
+    return path
+
+
+def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Open a private in-memory DuckDB with the delta extension loaded and the clock in UTC."""
+    connection = duckdb.connect(
+        config={
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "autoinstall_known_extensions": False,
+        }
+    )
+    prepare(connection)
+    return connection
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the delta extension into a connection and set its clock to UTC."""
+    connection.load_extension(str(delta_extension()))
+    connection.execute("set TimeZone = 'UTC'")
+
+
+def literal(text: object) -> str:
+    """Quote a value as a SQL string literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Quote a name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def delta_scan(address: Path, version: int | None = None) -> str:
+    """The SQL that reads a Delta table, at a version or as it is now."""
+    suffix = "" if version is None else f", version={version}"
+    return f"delta_scan({literal(address)}{suffix})"

@@ -1,0 +1,190 @@
+"""What contracts and vocabulary say, as small Delta tables that SQL joins.
+
+This is why no SQL is generated for a source: its mapping from (device, channel) to observed
+property and unit is data. A table is written only when its content has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from lakehouse import delta, tables
+from lakehouse.contracts import Contracts, SourceContract
+from lakehouse.contracts.vocabulary import COLUMNS
+from lakehouse.settings import Settings
+
+_NUMBERS = {"factor", "offset"}
+
+SOURCES = pa.schema(
+    [
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("description", pa.string()),
+        pa.field("organisation_id", pa.string(), nullable=False),
+        pa.field("initiative_id", pa.string(), nullable=False),
+        pa.field("owner", pa.string(), nullable=False),
+        pa.field("contact", pa.string(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("protocol", pa.string(), nullable=False),
+        pa.field("format", pa.string(), nullable=False),
+        pa.field("connectivity", pa.string()),
+        pa.field("frequency_s", pa.int64()),
+        pa.field("contract_version", pa.string(), nullable=False),
+        pa.field("classification_k", pa.int32(), nullable=False),
+        pa.field("classification_r", pa.int32(), nullable=False),
+        pa.field("classification_t", pa.int32(), nullable=False),
+        pa.field("has_personal_data", pa.bool_(), nullable=False),
+        pa.field("is_shareable", pa.bool_(), nullable=False),
+    ]
+)
+
+MAPPINGS = pa.schema(
+    [
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("channel", pa.string(), nullable=False),
+        pa.field("device_pattern", pa.string(), nullable=False),
+        pa.field("observed_property_id", pa.string(), nullable=False),
+        pa.field("ucum_code", pa.string(), nullable=False),
+        pa.field("minimum", pa.float64()),
+        pa.field("maximum", pa.float64()),
+    ]
+)
+
+THINGS = pa.schema(
+    [
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("type", pa.string(), nullable=False),
+        pa.field("longitude", pa.float64()),
+        pa.field("latitude", pa.float64()),
+        pa.field("street", pa.string()),
+        pa.field("district", pa.string()),
+        pa.field("attributes", pa.string(), nullable=False),
+    ]
+)
+
+
+def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
+    """All reference tables by name, as the contracts now say."""
+    sources = list(contracts.sources.values())
+    found = {name: _vocabulary(contracts, name) for name in COLUMNS}
+    found["sources"] = pa.Table.from_pylist([_source(source) for source in sources], SOURCES)
+    found["mappings"] = pa.Table.from_pylist(
+        [row for source in sources for row in _mappings(source)], MAPPINGS
+    )
+    found["things"] = pa.Table.from_pylist(
+        [row for source in sources for row in _things(source)], THINGS
+    )
+    return found
+
+
+def write_reference(settings: Settings, contracts: Contracts) -> dict[str, delta.Commit]:
+    """Bring the reference tables of the lake up to the contracts.
+
+    Returns:
+        The commit of each table by name; `written` is false where nothing had changed.
+    """
+    commits: dict[str, delta.Commit] = {}
+    for name, table in reference_tables(contracts).items():
+        address = tables.reference(settings, name)
+        digest = _digest(table)
+        version = delta.version_of(address)
+        if version is not None and _noted_digest(address, version) == digest:
+            commits[name] = delta.Commit(version, written=False)
+            continue
+        commits[name] = delta.replace(
+            address,
+            table,
+            table.schema,
+            note={"digest": digest},
+            description="What the contracts and the vocabulary say.",
+        )
+    return commits
+
+
+def _vocabulary(contracts: Contracts, name: str) -> pa.Table:
+    schema = pa.schema(
+        [
+            pa.field(column, pa.float64() if column in _NUMBERS else pa.string())
+            for column in COLUMNS[name]
+        ]
+    )
+    rows = [
+        {
+            column: (float(row[column] or 0) if column in _NUMBERS else row[column] or None)
+            for column in COLUMNS[name]
+        }
+        for row in contracts.vocabulary.rows(name)
+    ]
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _source(source: SourceContract) -> Mapping[str, object]:
+    ownership, classification = source.ownership, source.classification
+    return {
+        "source_id": source.id,
+        "name": source.name,
+        "description": source.description or None,
+        "organisation_id": ownership.organisation,
+        "initiative_id": ownership.initiative,
+        "owner": ownership.owner,
+        "contact": ownership.contact,
+        "domain": source.domain,
+        "protocol": source.delivery.protocol,
+        "format": source.delivery.format,
+        "connectivity": ownership.connectivity,
+        "frequency_s": source.frequency_s,
+        "contract_version": source.version,
+        "classification_k": classification.k,
+        "classification_r": classification.r,
+        "classification_t": classification.t,
+        "has_personal_data": classification.personal_data,
+        "is_shareable": classification.is_shareable,
+    }
+
+
+def _mappings(source: SourceContract) -> list[Mapping[str, object]]:
+    return [
+        {
+            "source_id": source.id,
+            "channel": channel.name,
+            "device_pattern": channel.devices,
+            "observed_property_id": channel.observed_property,
+            "ucum_code": channel.unit,
+            "minimum": channel.minimum,
+            "maximum": channel.maximum,
+        }
+        for channel in source.channels
+    ]
+
+
+def _things(source: SourceContract) -> list[Mapping[str, object]]:
+    return [
+        {
+            "source_id": source.id,
+            "device": thing.device,
+            "name": thing.name,
+            "type": thing.type,
+            "longitude": thing.longitude,
+            "latitude": thing.latitude,
+            "street": thing.street,
+            "district": thing.district,
+            "attributes": json.dumps(dict(thing.attributes), ensure_ascii=False, sort_keys=True),
+        }
+        for thing in source.things
+    ]
+
+
+def _digest(table: pa.Table) -> str:
+    content = json.dumps([table.schema.to_string(), table.to_pylist()], ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _noted_digest(address: Path, version: int) -> str | None:
+    return delta.note_of(address, version).get("digest")

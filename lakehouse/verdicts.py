@@ -1,0 +1,106 @@
+"""The verdict of an audit, bound to the exact Delta version and contract it was made for.
+
+Verdicts stand between quality, which makes them, and publishing, which obeys them. They are
+kept as JSON files in the home folder, one for each product, version and contract.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lakehouse.contracts import ProductContract
+from lakehouse.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation and what came of it.
+
+    Attributes:
+        expectation: Great Expectations type, such as `expect_column_values_to_not_be_null`.
+        column: Column or columns it looks at; None for the whole table.
+        severity: A failed critical check fails the audit; a warning is told.
+        passed: Whether the expectation held.
+        expected: What was asked, in words.
+        observed: What was found, in words.
+        unexpected: Number of rows that broke it.
+    """
+
+    expectation: str
+    column: str | None
+    severity: Literal["critical", "warning"]
+    passed: bool
+    expected: str
+    observed: str
+    unexpected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether one version of one product may be released.
+
+    Attributes:
+        product: Product id.
+        model: Gold model the rows come from.
+        delta_version: Version of that model's Delta table that was audited.
+        contract_version: Semantic version of the contract.
+        contract_digest: sha-256 of the contract's content.
+        rows: Rows that were audited.
+        checks: Every check that was made, in the suite's order.
+        reasons: Why the verdict is `failed`; empty when it passed.
+        audited_at: When, ISO 8601 in UTC.
+    """
+
+    product: str
+    model: str
+    delta_version: int
+    contract_version: str
+    contract_digest: str
+    rows: int
+    checks: tuple[Check, ...]
+    reasons: tuple[str, ...]
+    audited_at: str
+
+    @property
+    def passed(self) -> bool:
+        """True only if checks were made and nothing speaks against the release."""
+        return bool(self.checks) and not self.reasons
+
+    def covers(self, contract: ProductContract, delta_version: int) -> bool:
+        """Whether this verdict was made for this contract and this version."""
+        return (
+            self.product == contract.id
+            and self.contract_digest == contract.digest
+            and self.delta_version == delta_version
+        )
+
+
+def save_verdict(settings: Settings, verdict: Verdict) -> Path:
+    """Keep a verdict; an earlier one of the same product, version and contract is replaced."""
+    path = _path(settings, verdict.product, verdict.delta_version, verdict.contract_digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(verdict), ensure_ascii=False, indent=2), encoding="utf-8")
+    os.replace(fresh, path)
+    return path
+
+
+def load_verdict(
+    settings: Settings, contract: ProductContract, delta_version: int
+) -> Verdict | None:
+    """The verdict of this contract on this version; None when no audit has been made."""
+    path = _path(settings, contract.id, delta_version, contract.digest)
+    if not path.is_file():
+        return None
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data["checks"] = tuple(Check(**check) for check in data["checks"])
+    data["reasons"] = tuple(data["reasons"])
+    return Verdict(**data)
+
+
+def _path(settings: Settings, product: str, delta_version: int, digest: str) -> Path:
+    return settings.audits / product / f"{delta_version:08d}-{digest[:12]}.json"
