@@ -1,0 +1,10 @@
+"""From deliveries to bronze, on two small axes: protocol (fetching bytes) × format (reading them).
+
+Bytes are landed by sha-256 before they are read, archives are verified in full, every row is
+judged by its contract, and every row that was offered is accounted for. Renaming by taste,
+joins and the knowledge of one source do not belong here.
+"""
+
+from ingestion.source import SourceOutcome, ingest_source
+
+__all__ = ["SourceOutcome", "ingest_source"]

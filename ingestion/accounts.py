@@ -1,0 +1,212 @@
+"""The ledger table: one row for every delivery taken, refused or delivered again.
+
+Bronze commits carry their own ledger; this table is the readable copy. It says how far it has
+followed each source by a mark of its own, so a crash between the two leaves a gap that the
+next run fills from the bronze log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from ingestion.deliveries import Offer
+from lakehouse import delta, tables
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import connect, delta_scan, literal
+from lakehouse.ledger import Ledger, Receipt
+from lakehouse.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which deliveries of a source were dealt with before, and under which names.
+
+    A refused delivery counts as dealt with only under the contract that refused it: a mended
+    contract gives it another chance.
+    """
+
+    names: Mapping[str, frozenset[str]]
+    outcomes: Mapping[str, frozenset[str]]
+    contract: str
+
+    @classmethod
+    def of(cls, settings: Settings, contract: SourceContract) -> Self:
+        """Read it from the ledger table."""
+        names: dict[str, set[str]] = {}
+        outcomes: dict[str, set[str]] = {}
+        for row in _rows(settings, contract.id):
+            if row["outcome"] == "refused" and row["batch_id"] != contract.digest:
+                continue
+            names.setdefault(row["delivery"], set()).add(row["name"])
+            outcomes.setdefault(row["delivery"], set()).add(row["outcome"])
+        return cls(
+            {key: frozenset(found) for key, found in names.items()},
+            {key: frozenset(found) for key, found in outcomes.items()},
+            contract.digest,
+        )
+
+    def under_this_name(self, sha256: str, name: str) -> bool:
+        """Whether these bytes came before under this very name."""
+        return name in self.names.get(sha256, ())
+
+    def taken(self, sha256: str) -> bool:
+        """Whether these bytes have landed before."""
+        return "landed" in self.outcomes.get(sha256, ())
+
+
+def repair(settings: Settings, source_id: str) -> int:
+    """Copy the ledgers of bronze commits that the ledger table does not have yet.
+
+    Returns:
+        The number of commits copied.
+    """
+    bronze = tables.bronze(settings, source_id)
+    reached = delta.mark_of(tables.ledger(settings), f"source:{source_id}")
+    if delta.mark_of(bronze, "batch") <= reached:
+        return 0
+    pending = _noted_after(bronze, reached)
+    for note in pending:
+        number = int(note["batch"])
+        receipts = [_receipt(item) for item in json.loads(note["receipts"])]
+        _append(
+            settings,
+            [_row(source_id, receipt, number, note["batch_id"]) for receipt in receipts],
+            {f"source:{source_id}": number},
+        )
+    return len(pending)
+
+
+def _noted_after(bronze: Path, reached: int) -> list[dict[str, Any]]:
+    """Notes of the bronze batches after a number, oldest first."""
+    found: list[dict[str, Any]] = []
+    for version in range(delta.version_of(bronze) or 0, 0, -1):
+        note = delta.note_of(bronze, version)
+        if "batch" not in note:
+            continue  # maintenance, such as compaction
+        if int(note["batch"]) <= reached:
+            break
+        found.append(note)
+    return found[::-1]
+
+
+def record_refusal(
+    settings: Settings, contract: SourceContract, offer: Offer, sha256: str, reason: str
+) -> Receipt:
+    """Name a refused delivery in quarantine and in the ledger."""
+    receipt = Receipt(
+        delivery=sha256,
+        name=offer.name,
+        size=offer.path.lstat().st_size,
+        outcome="refused",
+        reason=reason,
+    )
+    mark = f"refused:{_key(sha256, offer.name, contract.digest)}"
+    delta.append(
+        tables.quarantine(settings, contract.id),
+        pa.Table.from_pylist(
+            [
+                {
+                    "reason": reason,
+                    "rule": "delivery_refused",
+                    "name": offer.name,
+                    "_batch": 0,
+                    "_delivery": sha256,
+                    "_row": 0,
+                    "_landed_at": datetime.now(UTC),
+                }
+            ],
+            tables.QUARANTINE,
+        ),
+        tables.QUARANTINE,
+        marks={mark: 1},
+        description=f"Rows of {contract.id} that broke its contract.",
+    )
+    _append(settings, [_row(contract.id, receipt, None, contract.digest)], {mark: 1})
+    return receipt
+
+
+def record_duplicate(
+    settings: Settings, contract: SourceContract, offer: Offer, sha256: str
+) -> Receipt:
+    """Account for bytes that came again under another name: every row is a duplicate."""
+    first = next(
+        row
+        for row in _rows(settings, contract.id)
+        if row["delivery"] == sha256 and row["outcome"] == "landed"
+    )
+    receipt = Receipt(
+        delivery=sha256,
+        name=offer.name,
+        size=first["bytes"],
+        outcome="duplicate",
+        ledger=Ledger(
+            records=first["records"], rows_in=first["rows_in"], duplicates=first["rows_in"]
+        ),
+    )
+    mark = f"duplicate:{_key(contract.id, sha256, offer.name)}"
+    _append(settings, [_row(contract.id, receipt, None, None)], {mark: 1})
+    return receipt
+
+
+def _rows(settings: Settings, source_id: str) -> list[dict[str, Any]]:
+    address = tables.ledger(settings)
+    if not delta.exists(address):
+        return []
+    with connect() as connection:
+        query = f"from {delta_scan(address)} where source_id = {literal(source_id)}"
+        found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
+    return found
+
+
+def _row(
+    source_id: str, receipt: Receipt, batch: int | None, batch_id: str | None
+) -> dict[str, object]:
+    ledger = receipt.ledger
+    return {
+        "source_id": source_id,
+        "batch": batch,
+        "batch_id": batch_id,
+        "delivery": receipt.delivery,
+        "name": receipt.name,
+        "outcome": receipt.outcome,
+        "reason": receipt.reason,
+        "bytes": receipt.size,
+        "records": ledger.records,
+        "rows_in": ledger.rows_in,
+        "landed": ledger.landed,
+        "quarantined": ledger.quarantined,
+        "duplicates": ledger.duplicates,
+        "filtered": ledger.filtered_rows,
+        "filtered_by_rule": json.dumps(dict(ledger.filtered), sort_keys=True),
+        "findings": json.dumps(list(receipt.findings), ensure_ascii=False),
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def _receipt(item: Mapping[str, Any]) -> Receipt:
+    fields = {**item, "ledger": Ledger(**item["ledger"]), "findings": tuple(item["findings"])}
+    return Receipt(**fields)
+
+
+def _append(
+    settings: Settings, rows: Iterable[Mapping[str, object]], marks: Mapping[str, int]
+) -> None:
+    delta.append(
+        tables.ledger(settings),
+        pa.Table.from_pylist(list(rows), tables.LEDGER),
+        tables.LEDGER,
+        marks=marks,
+        description="Every delivery taken, refused or delivered again, with its account.",
+    )
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,129 @@
+"""From the texts and numbers of a delivery to instants in UTC, in SQL.
+
+A local time is laid against the stretches of its zone's wall clock (lakehouse.timeline): one
+that does not exist, or exists twice without a rule that says which, is a broken row, not a
+guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from lakehouse.contracts.delivery import TimeRule
+from lakehouse.duck import literal
+from lakehouse.timeline import stretch_table
+
+_HAS_OFFSET = r"(Z|z|[+-]\d{2}:?\d{2})$"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Two SQL expressions for one text: the instant in UTC if it names one, else the wall time."""
+
+    instant: str
+    wall: str
+
+
+def parse(text: str, form: str) -> Parsed:
+    """How to read a time written in a format.
+
+    Args:
+        text: SQL expression of the text.
+        form: strptime format, `iso8601`, `epoch_ms` or `epoch_s`.
+
+    Returns:
+        Expressions of type TIMESTAMP; both are null when the text cannot be read.
+    """
+    nothing = "null::timestamp"
+    match form:
+        case "iso8601":
+            has_offset = f"regexp_matches({text}, {literal(_HAS_OFFSET)})"
+            return Parsed(
+                f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end",
+                f"case when not {has_offset} then try_cast({text} as timestamp) end",
+            )
+        case "epoch_ms":
+            return Parsed(f"make_timestamp(1000 * try_cast({text} as bigint))", nothing)
+        case "epoch_s":
+            micros = f"round(1e6 * try_cast({text} as double))"
+            return Parsed(f"make_timestamp(try_cast({micros} as bigint))", nothing)
+        case _ if "%z" in form:
+            return Parsed(f"timezone('UTC', try_strptime({text}, {literal(form)}))", nothing)
+        case _:
+            return Parsed(nothing, f"try_strptime({text}, {literal(form)})")
+
+
+def resolve(
+    connection: duckdb.DuckDBPyConnection, rule: TimeRule, source: str, target: str
+) -> None:
+    """Make table `target` from `source`, with the time of each row settled in UTC.
+
+    Args:
+        connection: Where both live.
+        rule: Zone and fold policy.
+        source: Table with `_file`, `_row`, `device`, `time_text`, `instant` and `wall`
+            (TIMESTAMP), and whatever else is to be kept.
+        target: Name of the new table: the same columns with `t` (TIMESTAMP, UTC), `time_rule`
+            and `time_problem`; exactly one of `t` and `time_rule` is null.
+    """
+    connection.register("wall_clock", stretch_table(rule.zone))
+    zone = rule.zone.replace("'", "''")
+    connection.execute(
+        f"""
+        create or replace temp table {target} as
+        with laid as (
+            select s.*, c.earlier_s, c.later_s
+            from {source} s asof left join wall_clock c on s.wall >= c.local_from
+        ),
+        twice as (
+            select _file, _row,
+                row_number() over same_time as occurrence,
+                count(*) over (partition by _file, device, wall) as occurrences
+            from laid where instant is null and later_s is not null
+            window same_time as (partition by _file, device, wall order by _row)
+        ),
+        settled as (
+            select l.* exclude (earlier_s, later_s),
+                case
+                    when instant is not null then instant
+                    when wall is null or earlier_s is null then null
+                    when later_s is null then wall - to_seconds(earlier_s)
+                    else {_FOLDS[rule.fold]}
+                end as t,
+                wall is not null and instant is null and earlier_s is null as does_not_exist
+            from laid l left join twice using (_file, _row)
+        )
+        select * exclude (does_not_exist),
+            case
+                when t is not null then null
+                when coalesce(trim(time_text), '') = '' then 'time_missing'
+                when instant is null and wall is null then 'time_unreadable'
+                when does_not_exist then 'time_nonexistent'
+                else 'time_ambiguous'
+            end as time_rule,
+            case time_rule
+                when 'time_missing' then 'the time is empty'
+                when 'time_unreadable' then format('the time {{!r}} cannot be read', time_text)
+                when 'time_nonexistent'
+                    then format('the local time {{}} does not exist in {zone}', wall)
+                when 'time_ambiguous'
+                    then format('the local time {{}} exists twice in {zone}', wall)
+            end as time_problem
+        from settled
+        """.replace("{!r}", "''{}''")
+    )
+    connection.unregister("wall_clock")
+
+
+_FOLDS = {
+    "refuse": "null",
+    "earlier": "wall - to_seconds(earlier_s)",
+    "later": "wall - to_seconds(later_s)",
+    # The clock runs on: of two rows with the same local time the first is the earlier one.
+    "sequence": """case
+                        when occurrences = 2 and occurrence = 1 then wall - to_seconds(earlier_s)
+                        when occurrences = 2 and occurrence = 2 then wall - to_seconds(later_s)
+                    end""",
+}

@@ -1,0 +1,66 @@
+"""What passes between the steps of ingestion: an offer, a landed delivery, its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Bytes that a protocol has at hand, not yet taken.
+
+    Attributes:
+        name: Name the delivery came under, relative to the inbox or naming a window.
+        path: Local file with the bytes; never changed.
+        received_at: When it was received, UTC; "now" for its relative and future times.
+        marks: Cursor of a pull source, committed together with the rows.
+        is_pulled: Whether the bytes were made by a pull, whose overlap brings known rows again.
+    """
+
+    name: str
+    path: Path
+    received_at: datetime
+    marks: Mapping[str, int] = field(default_factory=dict)
+    is_pulled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A delivery whose raw bytes lie safely in the landing zone.
+
+    Attributes:
+        offer: What was taken.
+        sha256: Digest of its bytes, lower-case hex; its identity.
+        path: Where the bytes lie now.
+        size: Bytes.
+    """
+
+    offer: Offer
+    sha256: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One plain, verified file of a delivery: the delivery itself, or a file of its archive.
+
+    Attributes:
+        number: Its number in the batch.
+        delivery: The delivery it belongs to.
+        name: Its name in the archive; None when the delivery is no archive.
+        path: Plain, uncompressed bytes.
+    """
+
+    number: int
+    delivery: Landed
+    name: str | None
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """The name that patterns on file names are matched with."""
+        return self.name or self.delivery.offer.name.removesuffix(".gz")

@@ -1,0 +1,124 @@
+"""LoRaWAN uplinks as ChirpStack v4 sends them: the integration event `up` in JSON.
+
+One uplink gives one row for each decoded key of `object`; nested keys are joined with a dot,
+items of lists by their number. An uplink that no codec has decoded gives one row, the channel
+`data` with its payload in base64. What says how the uplink was received goes to `attributes`.
+
+Source: ChirpStack v4 documentation, "Event types"; zero, false and empty fields are left out
+by proto3 JSON, so a missing `fCnt` is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from ingestion import clocks, lines
+from ingestion.deliveries import Member
+from lakehouse.contracts import SourceContract
+
+_EVENT = """{
+    "deduplicationId": "VARCHAR", "time": "VARCHAR",
+    "deviceInfo": {"devEui": "VARCHAR", "deviceProfileName": "VARCHAR"},
+    "fCnt": "BIGINT", "fPort": "INTEGER", "dr": "INTEGER", "data": "VARCHAR",
+    "object": "MAP(VARCHAR, JSON)",
+    "rxInfo": [{"gatewayId": "VARCHAR", "rssi": "DOUBLE", "snr": "DOUBLE"}]
+}"""
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> None:
+    """Read uplink events into `records` and `offered`."""
+    for member in members:
+        if contract.delivery.framing == "document":
+            text = member.path.read_bytes().decode("utf-8", errors="replace")
+            connection.execute("insert into records values (?, 1, ?)", [member.number, text])
+        else:
+            lines.load(connection, member, "utf-8")
+    time = clocks.parse("event.time", "iso8601")
+    connection.execute(
+        f"""
+        create or replace temp table events as
+        select _file, _row, document, event, {time.instant} as t,
+            case
+                when document is null then 'layout'
+                when json_exists(document, 'applicationID') or json_exists(document, 'devEUI')
+                    then 'format'
+                when event.deviceInfo.devEui is null then 'format'
+                when event.time is null then 'time_missing'
+                when t is null then 'time_unreadable'
+                when coalesce(cardinality(event.object), 0) = 0 and event.data is null then 'no_measurement'
+            end as rule,
+            case rule
+                when 'layout' then 'this is not a whole JSON document'
+                when 'format' then case when not json_exists(document, 'deviceInfo')
+                    then 'no ChirpStack v4 uplink: deviceInfo is missing'
+                        || case when json_exists(document, 'applicationID')
+                            then ' (this is a ChirpStack v3 event)' else '' end
+                    else 'deviceInfo.devEui is missing' end
+                when 'time_missing' then 'the event has no time'
+                when 'time_unreadable' then format('the time ''{{}}'' cannot be read', event.time)
+                when 'no_measurement' then 'the uplink carries neither object nor data'
+            end as reason
+        from (
+            select _file, _row, document,
+                from_json(case when json_type(document) = 'OBJECT' then document else '{{}}' end,
+                    ?) as event
+            from (select *, try_cast(_raw as json) as document from records)
+        )
+        """,
+        [_EVENT],
+    )
+    connection.execute(_OFFER)
+
+
+# json_tree is slow, so only values that are themselves objects or lists pass through it.
+_OFFER = """
+insert into offered
+with entries as (
+    select _file, _row, unnest(map_entries(event.object)) as entry
+    from events where rule is null and cardinality(event.object) > 0
+),
+leaves as (
+    select _file, _row, entry.key as channel, entry.value as atom, json_type(entry.value) as kind
+    from entries where json_type(entry.value) not in ('OBJECT', 'ARRAY')
+    union all
+    select _file, _row,
+        entry.key || regexp_replace(replace(replace(tree.fullkey, '$', ''), '"', ''),
+            '\\[(\\d+)\\]', '.\\1', 'g'),
+        tree.atom, tree.type
+    from (from entries where json_type(entry.value) in ('OBJECT', 'ARRAY')) e,
+        json_tree(e.entry.value) tree
+    where tree.type not in ('OBJECT', 'ARRAY')
+    union all
+    select _file, _row, 'data', to_json(event.data), 'VARCHAR'
+    from events where rule is null and coalesce(cardinality(event.object), 0) = 0
+),
+told as (
+    select _file, _row, event.deviceInfo.devEui as device, t,
+        to_json({
+            'deduplication_id': event.deduplicationId,
+            'f_cnt': coalesce(event.fCnt, 0),
+            'f_port': coalesce(event.fPort, 0),
+            'data_rate': coalesce(event.dr, 0),
+            'gateways': len(event.rxInfo),
+            'rssi': list_max(list_transform(event.rxInfo, lambda gateway: gateway.rssi)),
+            'snr': list_max(list_transform(event.rxInfo, lambda gateway: gateway.snr)),
+            'time_source': 'time'
+        })::varchar as attributes
+    from events where rule is null
+)
+select _file, _row, device, channel, t, null,
+    case kind when 'NULL' then null else atom->>'$' end as cell,
+    case when kind in ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT') then try_cast(atom as double)
+        when kind = 'BOOLEAN' then cast(cast(atom as boolean) as double) end,
+    case when kind = 'VARCHAR' then atom->>'$' end,
+    'good', null, t, null, null, attributes, null, null
+from leaves join told using (_file, _row)
+union all
+select _file, _row, event.deviceInfo.devEui, null, t, null, null, null, null, 'bad', null, null,
+    null, null, null, rule, reason
+from events where rule is not null
+"""

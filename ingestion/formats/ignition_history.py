@@ -1,0 +1,70 @@
+"""Values of an Ignition Tag Historian, as the protocol `ignition_historian` lands them.
+
+Quality: 192 to 255 is good, 64 to 127 uncertain, everything else bad; codes from 256 on are bad
+although their lowest bits may look good. A bad value keeps its row, because it marks a gap.
+
+Source: Inductive Automation, "Ignition Database Table Reference"; OPC DA quality codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from ingestion.deliveries import Member
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import literal
+from lakehouse.errors import DeliveryRefused, Problem
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> None:
+    """Read landed pages into `records` and `offered`.
+
+    Raises:
+        DeliveryRefused: The contract does not say which part of a tag path is the device.
+    """
+    pattern = contract.delivery.device.path if contract.delivery.device else None
+    if pattern is None or "(?P<device>" not in pattern or "(?P<channel>" not in pattern:
+        raise DeliveryRefused(
+            Problem(
+                f"{contract.path}: customProperties.delivery.device.path",
+                "a historian needs a pattern that splits a tag path",
+                "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
+            )
+        )
+    for member in members:
+        connection.execute(
+            f"""
+            create or replace temp table page as
+            select {member.number} as _file, row_number() over () as _row, *,
+                regexp_extract(tagpath, {literal(pattern)}, ['device', 'channel']) as path,
+                case
+                    when dataintegrity between 192 and 255 then 'good'
+                    when dataintegrity between 64 and 127 then 'uncertain'
+                    else 'bad'
+                end as quality
+            from read_parquet({literal(member.path)});
+
+            insert into records
+            select _file, _row, to_json({{tagid: tagid, tagpath: tagpath, intvalue: intvalue,
+                floatvalue: floatvalue, stringvalue: stringvalue, datevalue: datevalue,
+                dataintegrity: dataintegrity, t_stamp: t_stamp}})
+            from page;
+
+            insert into offered
+            select _file, _row, nullif(path.device, ''), nullif(path.channel, ''),
+                make_timestamp(1000 * t_stamp), null,
+                coalesce(floatvalue::varchar, intvalue::varchar, stringvalue, datevalue),
+                coalesce(floatvalue, intvalue::double),
+                case when floatvalue is null and intvalue is null
+                    then coalesce(stringvalue, datevalue) end,
+                quality, dataintegrity::varchar, null, null, null, null,
+                case when path.device = '' then 'tag_path' end,
+                case when path.device = ''
+                    then format('the tag path ''{{}}'' does not fit the contract', tagpath) end
+            from page;
+            """
+        )

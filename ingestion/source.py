@@ -1,0 +1,211 @@
+"""Ingesting one source: ask its protocol, take what is new, account for everything.
+
+Deliveries are taken in batches. A delivery that cannot be trusted is refused whole and named in
+quarantine; the others go on. What was taken before is recognised by its digest: under the same
+name it is passed over, under another it is counted as a duplicate.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ingestion import accounts
+from ingestion.batch import Batch, delivery_mark, take
+from ingestion.deliveries import Landed, Offer
+from ingestion.landing import digest, discard, land
+from ingestion.protocols import PROTOCOLS
+from lakehouse import delta, tables
+from lakehouse.contracts import SourceContract
+from lakehouse.errors import DeliveryRefused, LakeConflict, Problem
+from lakehouse.ledger import Ledger, Receipt
+from lakehouse.locks import exclusive
+from lakehouse.settings import Settings
+
+_BATCH_BYTES: Final = 256 << 20
+_BATCH_DELIVERIES: Final = 500
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOutcome:
+    """What one ingestion of a source came to.
+
+    Attributes:
+        source_id: The source.
+        receipts: One for each delivery that was new, duplicate or refused.
+        passed_over: Deliveries that still lie in the inbox and were taken before.
+        reread: Rows of a pull's overlap that were read again and all known.
+        version: Version of the bronze table afterwards; None if there is no table yet.
+    """
+
+    source_id: str
+    receipts: tuple[Receipt, ...]
+    passed_over: int
+    reread: int
+    version: int | None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account of all deliveries together."""
+        return sum((receipt.ledger for receipt in self.receipts), Ledger())
+
+    @property
+    def refused(self) -> tuple[Receipt, ...]:
+        """Deliveries that were refused whole."""
+        return tuple(receipt for receipt in self.receipts if receipt.outcome == "refused")
+
+
+@dataclass(slots=True)
+class _Tally:
+    receipts: list[Receipt]
+    passed_over: int = 0
+    reread: int = 0
+
+
+def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome:
+    """Take everything new that a source has.
+
+    Args:
+        settings: Says where inbox, landing zone and lake are.
+        contract: The source.
+
+    Raises:
+        SourceUnavailable: The source did not answer; what was taken before that is kept.
+        Busy: Another process is ingesting this source.
+        LakeError: The lake cannot be written.
+    """
+    with exclusive(settings, f"ingest.{contract.id}"), _scratch(settings) as scratch:
+        accounts.repair(settings, contract.id)
+        tally = _Tally([])
+        for group in _groups(settings, contract, Path(scratch)):
+            _take_group(settings, contract, group, Path(scratch), tally)
+        return SourceOutcome(
+            contract.id,
+            tuple(tally.receipts),
+            tally.passed_over,
+            tally.reread,
+            delta.version_of(tables.bronze(settings, contract.id)),
+        )
+
+
+def _scratch(settings: Settings) -> tempfile.TemporaryDirectory[str]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="scratch-", dir=settings.home)
+
+
+def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iterator[list[Offer]]:
+    """Offers in groups that make one batch each; pulled pages stay alone."""
+    cursor = delta.mark_of(tables.bronze(settings, contract.id), "cursor")
+    group: list[Offer] = []
+    size = 0
+    for offer in PROTOCOLS[contract.delivery.protocol](contract, settings, cursor, scratch):
+        if offer.is_pulled:
+            yield [offer]
+            continue
+        group.append(offer)
+        size += offer.path.lstat().st_size
+        if size >= _BATCH_BYTES or len(group) >= _BATCH_DELIVERIES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _take_group(
+    settings: Settings,
+    contract: SourceContract,
+    group: Sequence[Offer],
+    scratch: Path,
+    tally: _Tally,
+) -> None:
+    seen = accounts.Seen.of(settings, contract)
+    fresh: dict[str, Landed] = {}
+    again: list[tuple[Offer, str]] = []
+    for offer in group:
+        try:
+            sha256 = digest(offer.path)
+        except DeliveryRefused as refusal:
+            _refuse(settings, contract, offer, "", refusal, tally)
+            continue
+        if seen.under_this_name(sha256, offer.name):
+            tally.passed_over += 1
+        elif seen.taken(sha256) or sha256 in fresh:
+            again.append((offer, sha256))
+        else:
+            fresh[sha256] = land(settings, contract.id, offer, sha256)
+    _take(settings, contract, list(fresh.values()), scratch, tally)
+    accounts.repair(settings, contract.id)
+    _take_again(settings, contract, again, tally)
+
+
+def _take_again(
+    settings: Settings, contract: SourceContract, again: list[tuple[Offer, str]], tally: _Tally
+) -> None:
+    """Account for bytes that came under another name before."""
+    seen = accounts.Seen.of(settings, contract)
+    for offer, sha256 in again:
+        if seen.taken(sha256):
+            tally.receipts.append(accounts.record_duplicate(settings, contract, offer, sha256))
+        else:
+            problem = Problem(offer.name, "the same bytes were refused", "See the first one.")
+            _refuse(settings, contract, offer, sha256, DeliveryRefused(problem), tally)
+
+
+def _take(
+    settings: Settings,
+    contract: SourceContract,
+    deliveries: Sequence[Landed],
+    scratch: Path,
+    tally: _Tally,
+) -> None:
+    """Take deliveries as one batch; if one of them is refused, each by itself."""
+    if not deliveries:
+        return
+    try:
+        batch = _take_patiently(settings, contract, deliveries, scratch)
+    except DeliveryRefused as refusal:
+        if len(deliveries) == 1:
+            only = deliveries[0]
+            _refuse(settings, contract, only.offer, only.sha256, refusal, tally)
+        else:
+            for delivery in deliveries:
+                _take(settings, contract, [delivery], scratch, tally)
+        return
+    if batch.version is None:
+        tally.reread += sum(receipt.ledger.rows_in for receipt in batch.receipts)
+        for delivery in deliveries:
+            discard(delivery)
+    else:
+        tally.receipts += batch.receipts
+
+
+def _take_patiently(
+    settings: Settings, contract: SourceContract, deliveries: Sequence[Landed], scratch: Path
+) -> Batch:
+    """Take a batch; when another writer was first, read again what it left to take."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                return take(settings, contract, deliveries, Path(folder))
+        except LakeConflict:
+            bronze = tables.bronze(settings, contract.id)
+            known = delta.marked(bronze, [delivery_mark(d.sha256) for d in deliveries])
+            deliveries = [d for d in deliveries if delivery_mark(d.sha256) not in known]
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        return take(settings, contract, deliveries, Path(folder))
+
+
+def _refuse(
+    settings: Settings,
+    contract: SourceContract,
+    offer: Offer,
+    sha256: str,
+    refusal: DeliveryRefused,
+    tally: _Tally,
+) -> None:
+    receipt = accounts.record_refusal(settings, contract, offer, sha256, str(refusal))
+    tally.receipts.append(receipt)

@@ -1,0 +1,167 @@
+"""How a source is delivered: the part of its contract that fetching and reading obey.
+
+Nothing about a file is sniffed: what is not written here has the default of the standard.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from lakehouse.contracts.odcs import Frozen
+
+Fold = Literal["refuse", "earlier", "later", "sequence"]
+
+
+class CsvDialect(Frozen):
+    """How a delimited text file is written; nothing is sniffed.
+
+    Source: RFC 4180 for the defaults; real files differ in every one of these.
+    """
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    header_row: int = Field(default=1, ge=1)
+    """Line that names the columns, counted from 1; lines above it are left alone."""
+    null_markers: tuple[str, ...] = ("",)
+    extra_columns: Literal["refuse", "ignore"] = "refuse"
+    """What to do with columns the contract does not name (SMHI writes prose there)."""
+
+
+class RowClock(Frozen):
+    """A clock for files without one: the first row's start and the step between rows."""
+
+    start: str
+    step_s: int = Field(gt=0)
+
+
+class TimeRule(Frozen):
+    """Which columns say when, in which format and zone.
+
+    Attributes:
+        columns: Columns that together hold the time, joined by one space.
+        end_columns: The same for the end of the interval.
+        split: Separator when one column holds "start - end".
+        sequence: Clock for files that carry no time.
+        format: strptime format, or `iso8601`, `epoch_ms`, `epoch_s`.
+        zone: IANA zone of local times; `UTC` when they are UTC.
+        fold: What an ambiguous local time means when clocks go back. `sequence` takes the
+            first occurrence of a channel as the earlier one, `refuse` quarantines.
+        interval_s: Length of the interval in seconds when only its start is given.
+    """
+
+    columns: tuple[str, ...] = ()
+    end_columns: tuple[str, ...] = ()
+    split: str | None = None
+    sequence: RowClock | None = None
+    format: str = "iso8601"
+    zone: str
+    fold: Fold = "refuse"
+    interval_s: int | None = Field(default=None, gt=0)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected an IANA zone such as Europe/Stockholm") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Self:
+        if bool(self.columns) == bool(self.sequence):
+            raise ValueError("expected either 'columns' or 'sequence'")
+        return self
+
+
+class DeviceRule(Frozen):
+    """Which device a row belongs to: a column, a pattern on the file name, or always the same.
+
+    A pattern has one group, the device, or the named groups `device` and `channel`.
+    """
+
+    column: str | None = None
+    file: str | None = None
+    constant: str | None = None
+    path: str | None = None
+    """Pattern on a tag path: `(?P<device>.*)/(?P<channel>[^/]+)`."""
+
+    @field_validator("file", "path")
+    @classmethod
+    def _pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"expected a regular expression ({error})") from None
+            if groups < 1:
+                raise ValueError("expected a pattern with a group around the device")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [self.column, self.file, self.constant, self.path]
+        if sum(way is not None for way in given) != 1:
+            raise ValueError("expected exactly one of 'column', 'file', 'constant' and 'path'")
+        return self
+
+
+class QualityRule(Frozen):
+    """Which column carries the source's own quality code, and what its codes mean.
+
+    A code that is not listed counts as `uncertain`; an empty one as `good`.
+    """
+
+    column: str
+    good: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+
+
+class PositionRule(Frozen):
+    """Columns that carry the position, degrees in WGS 84."""
+
+    longitude: str
+    latitude: str
+
+
+class Pull(Frozen):
+    """How gently a pulled source is asked.
+
+    Attributes:
+        tags: SQL LIKE pattern of the tags that are this source's.
+        page_rows: Rows of one page, the unit that is landed and committed.
+        overlap_h: Hours that are read again, because store-and-forward writes late.
+        timeout_s: Seconds for connecting and for one statement.
+        attempts: How often a failed page is tried in all.
+    """
+
+    tags: str = "%"
+    page_rows: int = Field(default=200_000, ge=1)
+    overlap_h: float = Field(default=72.0, ge=0)
+    timeout_s: float = Field(default=30.0, gt=0)
+    attempts: int = Field(default=3, ge=1, le=10)
+
+
+class Delivery(Frozen):
+    """How bytes are fetched (`protocol`), read (`format`) and shaped into rows."""
+
+    protocol: str
+    format: str
+    shape: Literal["telemetry", "records"] = "telemetry"
+    framing: Literal["lines", "document"] = "lines"
+    """JSON formats: one document a line, or one document a file."""
+    csv: CsvDialect = CsvDialect()
+    time: TimeRule | None = None
+    device: DeviceRule | None = None
+    quality: QualityRule | None = None
+    position: PositionRule | None = None
+    pull: Pull = Pull()
+    unknown_channels: Literal["land", "quarantine"] = "land"
+    """Channels the contract does not name: kept in bronze and reported, or quarantined."""
