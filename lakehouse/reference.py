@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse import delta, tables
-from lakehouse.contracts import Contracts, SourceContract
+from lakehouse.contracts import Contracts, SourceContract, Vocabulary
 from lakehouse.contracts.vocabulary import COLUMNS
 from lakehouse.settings import Settings
 
@@ -106,6 +106,27 @@ def write_reference(settings: Settings, contracts: Contracts) -> dict[str, delta
             description="What the contracts and the vocabulary say.",
         )
     return commits
+
+
+def mapping_digest(source: SourceContract, vocabulary: Vocabulary) -> str:
+    """What decides how a source's rows become observations: mapping, units and sharing.
+
+    When it changes, the source's history must be read again under the new mapping.
+    """
+    content = [
+        [
+            dict(row)
+            | {
+                "unit": dict(vocabulary.units.get(str(row["ucum_code"]), {})),
+                "property": str(
+                    vocabulary.observed_properties.get(str(row["observed_property_id"]), {})
+                ),
+            }
+            for row in _mappings(source)
+        ],
+        source.classification.is_shareable,
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _vocabulary(contracts: Contracts, name: str) -> pa.Table:

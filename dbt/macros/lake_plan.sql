@@ -1,0 +1,121 @@
+{#
+  What has to be built of the current model: a mapping with
+    full        build everything
+    skip        nothing upstream has moved; leave the table alone
+    partitions  partition dates to replace, as ISO text; none for everything
+    marks       how far upstream this build will have come
+    news        for followers of bronze: source_id, since and upto batch, is_reset
+#}
+{% macro lake_plan() %}
+  {% set follows = model.config.get('follows') %}
+  {% if not execute or not follows %}
+    {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': {}, 'news': []}) }}
+  {% endif %}
+  {% if follows == 'bronze.telemetry' %}
+    {{ return(plan_from_bronze()) }}
+  {% endif %}
+  {{ return(plan_from_model(follows)) }}
+{% endmacro %}
+
+
+{% macro lake_rows(query) %}
+  {{ return(run_query(query).rows) }}
+{% endmacro %}
+
+
+{% macro lake_name() %}{{ return(this.schema ~ '.' ~ this.identifier) }}{% endmacro %}
+
+
+{% macro is_first_build() %}
+  {% set known = lake_rows("select count(*) from lake.upstream where name = '" ~ lake_name() ~ "'") %}
+  {{ return(flags.FULL_REFRESH or known[0][0] == 0) }}
+{% endmacro %}
+
+
+{% macro plan_from_bronze() %}
+  {% set rows = lake_rows("
+    select u.source_id, coalesce(done.version, 0), u.version, mapped.version is null, m.digest
+    from lake.upstream u
+    join lake.mapping m using (source_id)
+    left join lake.mark done on done.table_name = '" ~ lake_name() ~ "' and done.name = u.name
+    left join lake.mark mapped on mapped.table_name = '" ~ lake_name() ~ "'
+      and mapped.name = 'mapping.' || m.source_id || '.' || m.digest
+    order by u.source_id") %}
+  {% set full = is_first_build() %}
+  {% set marks, news = {}, [] %}
+  {% for source_id, since, upto, is_reset, digest in rows %}
+    {% do marks.update({'bronze.' ~ source_id: upto | int, 'mapping.' ~ source_id ~ '.' ~ digest: 1}) %}
+    {% if full or is_reset or upto > since %}
+      {% do news.append({'source_id': source_id, 'since': 0 if full or is_reset else since | int,
+                         'upto': upto | int, 'is_reset': is_reset and not full}) %}
+    {% endif %}
+  {% endfor %}
+  {% set plan = {'full': full, 'skip': not full and not news, 'partitions': none, 'marks': marks, 'news': news} %}
+  {% if not full and news and config.get('partition_by') %}
+    {% set dates = lake_rows("
+      select distinct " ~ partition_date('phenomenon_time') ~ " as d from bronze.telemetry
+      where " ~ is_news(plan) ~ "
+      union select distinct partition_date from " ~ this ~ " where " ~ is_reset_source(plan) ~ "
+      order by d") %}
+    {% do plan.update({'partitions': dates | map(attribute=0) | map('string') | list}) %}
+  {% endif %}
+  {{ return(plan) }}
+{% endmacro %}
+
+
+{% macro plan_from_model(upstream) %}
+  {% set resets = config.get('resets_with', []) %}
+  {% set names = [upstream] + resets %}
+  {% set rows = lake_rows("
+    select u.name, u.version, coalesce(m.version, -1)
+    from lake.upstream u
+    left join lake.mark m on m.name = u.name and m.table_name = '" ~ lake_name() ~ "'
+    where u.name in ('" ~ names | join("', '") ~ "')") %}
+  {% set state = namespace(full=is_first_build(), moved=false, since=-1) %}
+  {% set marks = {} %}
+  {% for name, version, followed in rows %}
+    {% do marks.update({name: version | int}) %}
+    {% if version > followed %}
+      {% set state.moved = true %}
+      {% if name in resets or followed < 0 %}{% set state.full = true %}{% endif %}
+    {% endif %}
+    {% if name == upstream %}{% set state.since = followed | int %}{% endif %}
+  {% endfor %}
+  {% if state.full or not state.moved %}
+    {{ return({'full': state.full, 'skip': not state.full, 'partitions': none, 'marks': marks, 'news': []}) }}
+  {% endif %}
+  {% set dates = lake_rows("
+    select distinct partition_date from lake.touched
+    where table_name = '" ~ upstream ~ "' and version > " ~ state.since ~ " order by 1")
+    | map(attribute=0) | list %}
+  {% if none in dates %}
+    {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': marks, 'news': []}) }}
+  {% endif %}
+  {% set partitions = dates | map('string') | list %}
+  {% if config.get('spills') and partitions %}
+    {% set partitions = neighbouring_partitions(partitions) %}
+  {% endif %}
+  {{ return({'full': false, 'skip': false, 'partitions': partitions, 'marks': marks, 'news': []}) }}
+{% endmacro %}
+
+
+{# The condition that picks the bronze rows past a plan's marks. #}
+{% macro is_news(plan) -%}
+  (false{% for item in plan.news %}
+    or (source_id = '{{ item.source_id }}' and _batch > {{ item.since }} and _batch <= {{ item.upto }}){% endfor %})
+{%- endmacro %}
+
+
+{# The condition that picks the sources whose mapping has changed. #}
+{% macro is_reset_source(plan) -%}
+  (false{% for item in plan.news if item.is_reset %} or source_id = '{{ item.source_id }}'{% endfor %})
+{%- endmacro %}
+
+
+{# The condition that picks the partitions of a plan. #}
+{% macro in_partitions(partitions, column='partition_date') -%}
+  {%- if partitions is none -%} true
+  {%- elif not partitions -%} false
+  {%- else -%} {{ column }} in ({% for day in partitions %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
+  {%- endif -%}
+{%- endmacro %}

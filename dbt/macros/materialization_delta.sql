@@ -1,0 +1,37 @@
+{#
+  Builds a model into a scratch table and lets the plugin commit it as a Delta table.
+
+  Config of a model:
+    partition_by   ['partition_date'] or nothing
+    follows        'bronze.telemetry', or a model such as 'silver.observation': the table whose
+                   news decide which partitions are built again. Without it the model is built
+                   whole, and committed only if its rows have changed.
+    resets_with    models whose change means that everything must be built again
+    spills         true when a partition's rows also depend on its neighbours
+#}
+{% materialization delta, adapter='duckdb' %}
+  {%- set plan = lake_plan() -%}
+  {%- set target = this.incorporate(type='view') -%}
+  {{ run_hooks(pre_hooks) }}
+  {% if plan.skip %}
+    {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
+  {% else %}
+    {%- set scratch = api.Relation.create(
+        database=this.database, schema='lake', identifier='scratch_' ~ this.identifier, type='table') -%}
+    {% do adapter.drop_relation(scratch) %}
+    {% call statement('main') -%}
+      {{ create_table_as(false, scratch, sql) }}
+    {%- endcall %}
+    {% do adapter.store_relation('lake', scratch, [], '', 'delta', {
+        'layer': this.schema,
+        'name': this.identifier,
+        'description': model.description,
+        'partition_by': config.get('partition_by', []),
+        'partitions': plan.partitions,
+        'marks': plan.marks,
+    }) %}
+    {% do adapter.drop_relation(scratch) %}
+  {% endif %}
+  {{ run_hooks(post_hooks) }}
+  {{ return({'relations': [target]}) }}
+{% endmaterialization %}

@@ -1,0 +1,43 @@
+{# The partition of an instant: its UTC day from go-live on, before that 1 January of its year. #}
+{% macro partition_date(instant) -%}
+  {%- set day = "cast(" ~ instant ~ " as date)" -%}
+  case when {{ day }} >= date '{{ var("daily_from") }}' then {{ day }}
+    else make_date(year({{ day }}), 1, 1) end
+{%- endmacro %}
+
+
+{# The UTC hour an instant falls in, by arithmetic: date_trunc on zoned times is five times slower. #}
+{% macro utc_hour(instant) -%}
+  {{ adapter.dispatch('utc_hour', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__utc_hour(instant) -%}
+  make_timestamptz((epoch_us({{ instant }}) // 3600000000) * 3600000000)
+{%- endmacro %}
+
+
+{# An instant on Stockholm's clocks with its offset: 2026-10-25T02:00+02:00. The label is for
+   people; sums and joins use UTC, where the doubled hour of October stays two hours. #}
+{% macro stockholm_label(instant) -%}
+  {{ adapter.dispatch('stockholm_label', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__stockholm_label(instant) -%}
+  strftime(timezone('Europe/Stockholm', {{ instant }}), '%Y-%m-%dT%H:%M')
+    || printf('%+03d:00', datediff('hour', timezone('UTC', {{ instant }}),
+        timezone('Europe/Stockholm', {{ instant }})))
+{%- endmacro %}
+
+
+{# Partitions, and those just before and after each of them. #}
+{% macro neighbouring_partitions(partitions) %}
+  {% set days = "unnest([date '" ~ partitions | join("', date '") ~ "'])" %}
+  {% set after = "case when d >= date '" ~ var('daily_from') ~ "' then d + 1 else make_date(year(d) + 1, 1, 1) end" %}
+  {% set rows = lake_rows("
+    with d as (select " ~ days ~ " as d)
+    select d from d
+    union select " ~ partition_date('d - 1') ~ " from d
+    union select " ~ partition_date(after) ~ " from d
+    order by 1") %}
+  {{ return(rows | map(attribute=0) | map('string') | list) }}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{{ config(follows='bronze.telemetry', partition_by=['partition_date']) }}
+
+{{ observations(is_shareable=true) }}

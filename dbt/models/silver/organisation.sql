@@ -1,0 +1,7 @@
+select
+    organisation_id,
+    name_sv,
+    name_en,
+    kind,
+    organisation_number
+from {{ source('reference', 'organisations') }}

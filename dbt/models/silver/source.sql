@@ -1,0 +1,20 @@
+select
+    source_id,
+    name,
+    description,
+    organisation_id,
+    initiative_id,
+    owner,
+    contact,
+    domain,
+    protocol,
+    format,
+    connectivity,
+    frequency_s,
+    contract_version,
+    classification_k,
+    classification_r,
+    classification_t,
+    has_personal_data,
+    is_shareable
+from {{ source('reference', 'sources') }}

@@ -1,0 +1,21 @@
+with delivered as (
+    select distinct thing_id, source_id, device from {{ ref('datastream') }}
+),
+
+declared as (
+    select source_id || '/' || device as thing_id, * from {{ source('reference', 'things') }}
+)
+
+select
+    coalesce(d.thing_id, t.thing_id) as thing_id,
+    coalesce(d.source_id, t.source_id) as source_id,
+    coalesce(d.device, t.device) as device,
+    coalesce(t.name, d.device) as name,
+    coalesce(t.type, 'unknown') as type,
+    t.street,
+    t.district,
+    t.attributes,
+    t.thing_id is not null as is_declared,
+    d.thing_id is not null as has_delivered
+from delivered d
+full outer join declared t on d.thing_id = t.thing_id

@@ -1,0 +1,12 @@
+select
+    ucum_code as unit_id,
+    symbol,
+    name_sv,
+    name_en,
+    quantity,
+    canonical_unit as canonical_unit_id,
+    factor,
+    "offset" as offset_to_canonical,
+    unece_code,
+    qudt_iri
+from {{ source('reference', 'units') }}

@@ -1,0 +1,261 @@
+"""The plugin through which dbt-duckdb reads and writes this lake's Delta tables.
+
+dbt builds every model in a private in-memory DuckDB. When the connection opens, each table of
+the lake gets a view, so `ref()` and `source()` work whatever is selected. When a model is
+built, its rows go into one Delta commit through `lakehouse.delta`, together with marks that say
+which upstream versions they were made from.
+
+What incremental models need to know stands in the schema `lake`:
+
+- `upstream(name, source_id, version)`: how far each table has come now (batches for bronze);
+- `mark(table_name, name, version)`: how far each model has followed;
+- `mapping(source_id, digest)`: what each source's mapping, units and sharing now say;
+- `touched(table_name, version, partition_date)`: what changed where; null means everything.
+
+Source: dbt-duckdb 1.11, "Writing your own plugins".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
+
+from lakehouse import delta, duck, reference, tables
+from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.errors import LakeError, Problem
+from lakehouse.settings import Settings
+
+_BATCH_ROWS = 100_000
+_LAYERS = ("silver", "gold")
+
+_TABLES = """
+create table lake.upstream (name varchar, source_id varchar, version bigint);
+create table lake.mark (table_name varchar, name varchar, version bigint);
+create table lake.mapping (source_id varchar, digest varchar);
+create table lake.touched (table_name varchar, version bigint, partition_date date);
+"""
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this name
+    """Registers the lake when dbt connects, and commits models when dbt has built them."""
+
+    def initialize(self, _plugin_config: dict[str, Any]) -> None:
+        """Read the settings and contracts that dbt's environment names."""
+        self.settings = Settings.from_environment()
+        self.contracts = load_contracts(self.settings.contracts)
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Make schemas, views of all tables, and the tables that plans are made from."""
+        self.connection = conn
+        conn.load_extension(str(duck.delta_extension()))
+        conn.execute("set global TimeZone = 'UTC'")
+        for schema in ("bronze", "reference", "lake", *_LAYERS):
+            conn.execute(f"create schema if not exists {schema}")
+        conn.execute(_TABLES)
+        _register_bronze(conn, self.settings, self.contracts)
+        _register_reference(conn, self.settings, self.contracts)
+        _register_models(conn, self.settings)
+
+    def store(self, target_config: TargetConfig) -> None:
+        """Commit the rows of a scratch table as a model's new content.
+
+        `target_config.config` holds `layer`, `name`, `description`, `partition_by`,
+        `partitions` (dates to replace; None for all) and `marks`.
+        """
+        plan: Mapping[str, Any] = target_config.config
+        with self.connection.cursor() as cursor:
+            cursor.execute("set TimeZone = 'UTC'")
+            commit = _commit(cursor, self.settings, str(target_config.relation), plan)
+            _note_commit(cursor, self.settings, plan, commit)
+
+
+def _register_bronze(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contracts: Contracts
+) -> None:
+    """One view for each source, and `bronze.telemetry` over all of them."""
+    connection.register("no_telemetry", tables.TELEMETRY.empty_table())
+    connection.execute("create table bronze.no_telemetry as from no_telemetry")
+    parts = ["select null::varchar as source_id, * from bronze.no_telemetry"]
+    for source_id, source in contracts.sources.items():
+        address = tables.bronze(settings, source_id)
+        if not delta.exists(address):
+            continue
+        name = duck.identifier(source_id)
+        connection.execute(f"create view bronze.{name} as from {duck.delta_scan(address)}")
+        connection.execute(
+            "insert into lake.upstream values (?, ?, ?)",
+            [f"bronze.{source_id}", source_id, delta.mark_of(address, "batch")],
+        )
+        connection.execute(
+            "insert into lake.mapping values (?, ?)",
+            [source_id, reference.mapping_digest(source, contracts.vocabulary)],
+        )
+        if source.delivery.shape == "telemetry":
+            parts.append(f"select {duck.literal(source_id)} as source_id, * from bronze.{name}")
+    connection.execute(f"create view bronze.telemetry as {' union all by name '.join(parts)}")
+
+
+def _register_reference(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contracts: Contracts
+) -> None:
+    for name in reference.reference_tables(contracts):
+        address = tables.reference(settings, name)
+        if not delta.exists(address):
+            raise LakeError(
+                Problem(
+                    str(address),
+                    "the reference table is missing",
+                    "Run 'sjostad ingest' first; it writes what the contracts say.",
+                )
+            )
+        connection.execute(f"create view reference.{name} as from {duck.delta_scan(address)}")
+
+
+def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    found = {
+        f"{layer}.{path.name}": path
+        for layer in _LAYERS
+        for path in sorted((settings.lake / layer).glob("*"))
+        if delta.exists(path)
+    }
+    upstreams = [row[0] for row in connection.execute("select name from lake.upstream").fetchall()]
+    mappings = connection.execute(
+        "select 'mapping.' || source_id || '.' || digest from lake.mapping"
+    ).fetchall()
+    names = [*upstreams, *found, *(row[0] for row in mappings)]
+    for table_name, address in found.items():
+        layer, _, name = table_name.partition(".")
+        connection.execute(f"create view {layer}.{name} as from {duck.delta_scan(address)}")
+        table = delta.open_table(address)
+        _require_same_calendar(settings, address, table.transaction_version)
+        connection.execute(
+            "insert into lake.upstream values (?, null, ?)", [table_name, table.version()]
+        )
+        rows = [
+            (table_name, mark, version)
+            for mark in names
+            if (version := table.transaction_version(mark)) is not None
+        ]
+        if rows:
+            connection.executemany("insert into lake.mark values (?, ?, ?)", rows)
+    for table_name, address in found.items():
+        followed = connection.execute(
+            "select min(version) from lake.mark where name = ?", [table_name]
+        ).fetchall()[0][0]
+        if followed is not None:
+            _register_touched(connection, table_name, address, followed)
+
+
+def _register_touched(
+    connection: duckdb.DuckDBPyConnection, table_name: str, address: Path, since: int
+) -> None:
+    try:
+        changes = delta.changes_since(address, since)
+    except LakeError:
+        # The log no longer reaches back so far: whoever asks must read everything.
+        connection.execute(
+            "insert into lake.touched values (?, ?, null)",
+            [table_name, delta.version_of(address)],
+        )
+        return
+    rows = [
+        (table_name, change.version, partition.get("partition_date"))
+        for change in changes
+        for partition in change.partitions
+    ]
+    if rows:
+        connection.executemany("insert into lake.touched values (?, ?, ?)", rows)
+
+
+def _require_same_calendar(settings: Settings, address: Path, mark: Any) -> None:  # noqa: ANN401
+    """Refuse to mix partitions of two go-live dates in one table."""
+    year = mark("daily_from")
+    if year is not None and year != settings.daily_from.year:
+        raise LakeError(
+            Problem(
+                str(address),
+                f"its days have partitions from {year} on, but SJOSTAD_DAILY_FROM is "
+                f"{settings.daily_from}",
+                f"Set SJOSTAD_DAILY_FROM to {year}-01-01, or rebuild with --full-refresh.",
+            )
+        )
+
+
+def _commit(
+    cursor: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    scratch: str,
+    plan: Mapping[str, Any],
+) -> delta.Commit:
+    address = tables.model(settings, plan["layer"], plan["name"])
+    partitions: Sequence[str] | None = plan["partitions"]
+    marks = {
+        name: version
+        for name, version in plan["marks"].items()
+        if delta.mark_of(address, name) < version
+    }
+    if plan["partition_by"]:
+        year = settings.daily_from.year
+        marks |= {"daily_from": year} if delta.mark_of(address, "daily_from") != year else {}
+    digest = None if partitions is not None else _digest(cursor, scratch)
+    version = delta.version_of(address)
+    reader = cursor.execute(f"select * from {scratch}").to_arrow_reader(_BATCH_ROWS)
+    schema = reader.schema
+    if version is not None and digest and delta.note_of(address, version).get("digest") == digest:
+        if not marks:
+            return delta.Commit(version, written=False)
+        # Same rows, newer upstream: remember that, and touch no file.
+        return delta.append(
+            address, schema.empty_table(), schema, marks=marks, note={"digest": digest}
+        )
+    return delta.replace(
+        address,
+        pa.RecordBatchReader.from_batches(schema, iter(reader)),
+        schema,
+        partition_by=plan["partition_by"],
+        predicate=_predicate(partitions),
+        marks=marks,
+        note={"digest": digest} if digest else {},
+        description=plan["description"],
+    )
+
+
+def _predicate(partitions: Sequence[str] | None) -> str | None:
+    if partitions is None:
+        return None
+    days = ", ".join(duck.literal(date.fromisoformat(day)) for day in partitions)
+    return f"partition_date in ({days})"
+
+
+def _digest(cursor: duckdb.DuckDBPyConnection, scratch: str) -> str:
+    """A fingerprint of a table's rows that does not depend on their order."""
+    rows, total = cursor.execute(
+        f"select count(*), coalesce(sum(hash(t)::hugeint), 0) from {scratch} t"
+    ).fetchall()[0]
+    return f"duckdb-{duckdb.__version__}:{rows}:{total}"
+
+
+def _note_commit(
+    cursor: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    plan: Mapping[str, Any],
+    commit: delta.Commit,
+) -> None:
+    """Let the models after this one see the new version, and what it touched."""
+    layer, name = plan["layer"], plan["name"]
+    table_name, address = f"{layer}.{name}", tables.model(settings, layer, name)
+    known = cursor.execute(
+        "select max(version) from lake.upstream where name = ?", [table_name]
+    ).fetchall()[0][0]
+    cursor.execute("delete from lake.upstream where name = ?", [table_name])
+    cursor.execute("insert into lake.upstream values (?, null, ?)", [table_name, commit.version])
+    cursor.execute(f"create or replace view {layer}.{name} as from {duck.delta_scan(address)}")
+    if commit.written:
+        _register_touched(cursor, table_name, address, known or 0)
