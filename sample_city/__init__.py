@@ -1,0 +1,1 @@
+"""A small Stockholm-like city whose suppliers deliver as real ones do, faults included."""
