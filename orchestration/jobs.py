@@ -1,0 +1,53 @@
+"""The four jobs, each a run of its own.
+
+In one Dagster run a failed step skips everything downstream of it. So a source that is down must
+not stand in the same run as silver, and a product whose audit failed not in the same run as the
+portal: each job takes whatever the one before it left in good order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import dagster as dg
+
+from lakehouse.contracts import Contracts
+from orchestration.bronze import bronze_key
+from orchestration.release import release_key
+
+ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
+"""The jobs in the order in which one follows the other."""
+
+Job = dg.UnresolvedAssetJobDefinition
+"""A job by its selection of assets."""
+
+
+def jobs(contracts: Contracts) -> dict[str, Job]:
+    """The jobs by name."""
+    sources = [bronze_key(source_id) for source_id in contracts.sources]
+    releases = [release_key(product_id) for product_id in contracts.products]
+    audits = [
+        dg.AssetCheckKey(dg.AssetKey(["gold", product.model]), f"audit_{product.id}")
+        for product in contracts.products.values()
+    ]
+    audited = dg.AssetSelection.checks(*audits)
+    models = dg.AssetSelection.groups("silver") | dg.AssetSelection.key_prefixes("gold")
+    selections = {
+        "ingestion": (
+            "Take what every source has delivered.",
+            dg.AssetSelection.assets(*sources) | dg.AssetSelection.groups("reference"),
+        ),
+        "transformation": ("Build silver and gold where news arrived.", models - audited),
+        "publishing": (
+            "Audit every product and release those that pass.",
+            dg.AssetSelection.assets(*releases) | audited,
+        ),
+        "portal": (
+            "Publish the catalogue, the site and the assistants' database.",
+            dg.AssetSelection.groups("portal", "ai"),
+        ),
+    }
+    return {
+        name: dg.define_asset_job(name, selection, description=description)
+        for name, (description, selection) in selections.items()
+    }

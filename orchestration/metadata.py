@@ -1,0 +1,82 @@
+"""What the Dagster UI shows of a table: rows, schema, version and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+
+from lakehouse import delta
+from lakehouse.ledger import Ledger, Receipt
+
+Metadata = dict[str, dg.MetadataValue]
+
+
+def of_table(address: Path) -> Metadata:
+    """Row count, schema and version of a Delta table, from its log alone."""
+    if not delta.exists(address):
+        return {}
+    table = delta.open_table(address)
+    files = pa.table(table.get_add_actions(flatten=True))
+    rows = sum(files["num_records"].to_pylist()) if files.num_rows else 0
+    size = sum(files["size_bytes"].to_pylist()) if files.num_rows else 0
+    return {
+        "dagster/row_count": dg.MetadataValue.int(rows),
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            dg.TableSchema(
+                columns=[
+                    dg.TableColumn(field.name, str(field.type).removeprefix("PrimitiveType"))
+                    for field in table.schema().fields
+                ]
+            )
+        ),
+        "dagster/uri": dg.MetadataValue.path(str(address)),
+        "delta_version": dg.MetadataValue.int(table.version()),
+        "files": dg.MetadataValue.int(files.num_rows),
+        "bytes": dg.MetadataValue.int(size),
+    }
+
+
+def of_ledger(ledger: Ledger) -> Metadata:
+    """A ledger's counts."""
+    return {
+        "records": dg.MetadataValue.int(ledger.records),
+        "rows_in": dg.MetadataValue.int(ledger.rows_in),
+        "landed": dg.MetadataValue.int(ledger.landed),
+        "quarantined": dg.MetadataValue.int(ledger.quarantined),
+        "duplicates": dg.MetadataValue.int(ledger.duplicates),
+        "filtered": dg.MetadataValue.int(ledger.filtered_rows),
+    }
+
+
+def of_receipts(receipts: Iterable[Receipt]) -> Metadata:
+    """A table of deliveries with their accounts, and what was found in them."""
+    lines = [
+        "| delivery | outcome | rows in | landed | quarantined | duplicates | filtered |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
+    ]
+    findings: list[str] = []
+    for receipt in receipts:
+        ledger = receipt.ledger
+        lines.append(
+            f"| {receipt.name} | {receipt.outcome} | {ledger.rows_in:,} | {ledger.landed:,} "
+            f"| {ledger.quarantined:,} | {ledger.duplicates:,} | {ledger.filtered_rows:,} |"
+        )
+        findings += [f"- {receipt.name}: {finding}" for finding in receipt.findings]
+        if receipt.reason:
+            findings.append(f"- {receipt.name}: {receipt.reason}")
+    shown: dict[str, dg.MetadataValue] = {"deliveries": dg.MetadataValue.md("\n".join(lines))}
+    if findings:
+        shown["findings"] = dg.MetadataValue.md("\n".join(findings))
+    return shown
+
+
+def numbers(metadata: Mapping[str, object]) -> dict[str, int]:
+    """The integer values of some metadata, by name."""
+    return {
+        name: int(value.value)
+        for name, value in metadata.items()
+        if isinstance(value, dg.IntMetadataValue) and value.value is not None
+    }

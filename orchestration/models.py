@@ -1,0 +1,98 @@
+"""The dbt models as assets: silver and gold, joined to bronze by what the contracts name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from lakehouse import tables
+from lakehouse.contracts import Contracts
+from lakehouse.errors import LakeError, Problem
+from lakehouse.locks import exclusive
+from lakehouse.settings import PROJECT, Settings
+from orchestration import metadata
+from orchestration.bronze import bronze_key
+
+DBT = PROJECT / "dbt"
+MANIFEST = DBT / "target" / "manifest.json"
+_TELEMETRY = dg.AssetKey(["bronze", "telemetry"])
+
+
+class LakeTranslator(DagsterDbtTranslator):
+    """Names assets by layer; a gold model's group is its subject."""
+
+    def __init__(self, contracts: Contracts) -> None:
+        """Remember which sources `bronze.telemetry` stands for."""
+        super().__init__()
+        self._telemetry = [
+            bronze_key(source.id)
+            for source in contracts.sources.values()
+            if source.delivery.shape == "telemetry"
+        ]
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """`silver` for the shared model, the folder's name for a product."""
+        fqn: list[str] = dbt_resource_props["fqn"]
+        return fqn[2] if fqn[1] == "gold" and len(fqn) > 3 else fqn[1]
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """Replace the union view `bronze.telemetry` by the sources it is a union of."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if not any(dep.asset_key == _TELEMETRY for dep in spec.deps):
+            return spec
+        others = [dep for dep in spec.deps if dep.asset_key != _TELEMETRY]
+        return spec.replace_attributes(deps=[*others, *map(dg.AssetDep, self._telemetry)])
+
+
+def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinition:
+    """All dbt models as one asset definition; dbt's tests are its checks.
+
+    Raises:
+        LakeError: dbt has not parsed the project yet.
+    """
+    if not MANIFEST.is_file():
+        raise LakeError(
+            Problem(str(MANIFEST), "dbt has not parsed its project", "Run 'sjostad prepare'.")
+        )
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        name="models",
+        dagster_dbt_translator=LakeTranslator(contracts),
+    )
+    def _models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource
+    ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | Any]:
+        with exclusive(settings, "transformation"):
+            run = dbt.cli(["build"], context=context, target_path=dbt_target(settings))
+            for event in run.stream():
+                if isinstance(event, dg.Output):
+                    key = context.asset_key_for_output(event.output_name)
+                    layer, name = key.path[-2:]
+                    shown = metadata.of_table(tables.model(settings, layer, name))
+                    yield dg.Output(
+                        event.value,
+                        event.output_name,
+                        metadata={**event.metadata, **shown},
+                        data_version=event.data_version,
+                    )
+                else:
+                    yield event
+
+    return _models
+
+
+def dbt_target(settings: Settings) -> Path:
+    """Where dbt writes what it compiled and how its run went."""
+    return settings.home / "dbt"
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt on this project; which lake it works on, the environment says."""
+    return DbtCliResource(project_dir=str(DBT), profiles_dir=str(DBT))

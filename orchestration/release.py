@@ -1,0 +1,139 @@
+"""Assets beyond the gate: audits as checks, releases, and what is published from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from lakehouse.contracts import Contracts, ProductContract
+from lakehouse.errors import ReleaseRefused
+from lakehouse.locks import exclusive
+from lakehouse.settings import Settings
+from lakehouse.verdicts import Verdict
+from publishing.release import Release, newest_release, release
+from publishing.site import build_site
+
+
+def release_key(product_id: str) -> dg.AssetKey:
+    """The asset of a product's newest release."""
+    return dg.AssetKey(["release", product_id])
+
+
+def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksDefinition:
+    """The audit of a product, as a blocking check on the model its rows come from."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(["gold", product.model]),
+        name=f"audit_{product.id}",
+        blocking=True,
+        description=f"Great Expectations suite of the contract {product.id} {product.version}.",
+    )
+    def _audit() -> dg.AssetCheckResult:
+        from quality import audit_product  # Great Expectations takes seconds to import
+
+        verdict = audit_product(settings, product)
+        return dg.AssetCheckResult(
+            passed=verdict.passed,
+            description="; ".join(verdict.reasons) or f"{len(verdict.checks)} checks passed",
+            metadata={
+                "rows": verdict.rows,
+                "delta_version": verdict.delta_version,
+                "contract_version": verdict.contract_version,
+                "checks": dg.MetadataValue.md(_table(verdict)),
+            },
+        )
+
+    return _audit
+
+
+def release_asset(
+    settings: Settings, contracts: Contracts, product: ProductContract
+) -> dg.AssetsDefinition:
+    """The newest release of a product; refused if its audit failed, and then the last one stays."""
+
+    @dg.asset(
+        key=release_key(product.id),
+        deps=[dg.AssetKey(["gold", product.model])],
+        group_name=product.domain,
+        kinds={"parquet", "csv"},
+        owners=[product.publication.contact.email],
+        description=product.publication.title.en,
+        tags={"audience": product.publication.audience},
+    )
+    def _release() -> dg.MaterializeResult:
+        with exclusive(settings, f"release.{product.id}"):
+            try:
+                made = release(settings, contracts, product.id)
+            except ReleaseRefused as refusal:
+                last = newest_release(settings, product.id)
+                kept = f"release {last.number} stays" if last else "nothing is published"
+                raise dg.Failure(f"{refusal} ({kept})", allow_retries=False) from refusal
+        return dg.MaterializeResult(metadata=_of_release(made))
+
+    return _release
+
+
+def portal_assets(settings: Settings, contracts: Contracts) -> Sequence[dg.AssetsDefinition]:
+    """The catalogue, the site and the assistants' database, published in one swap."""
+    releases = [release_key(product_id) for product_id in contracts.products]
+
+    @dg.multi_asset(
+        name="portal",
+        specs=[
+            dg.AssetSpec(
+                ["portal", "catalogue"],
+                deps=releases,
+                group_name="portal",
+                kinds={"rdf"},
+                description="DCAT-AP-SE and DCAT-AP 3 records of every released open product.",
+            ),
+            dg.AssetSpec(
+                ["portal", "site"],
+                deps=[dg.AssetKey(["portal", "catalogue"])],
+                group_name="portal",
+                kinds={"html"},
+                description="Pages and files, complete or not at all.",
+            ),
+            dg.AssetSpec(
+                ["ai", "knowledge"],
+                deps=releases,
+                group_name="ai",
+                kinds={"markdown", "duckdb"},
+                description="Cards, citations and the database that assistants ask.",
+            ),
+        ],
+    )
+    def _portal() -> list[dg.MaterializeResult]:
+        with exclusive(settings, "portal"):
+            site = build_site(settings, contracts)
+        shown = {
+            "site": dg.MetadataValue.path(str(site.path)),
+            "changed": dg.MetadataValue.bool(site.is_new),
+        }
+        return [
+            dg.MaterializeResult(key, metadata=shown)
+            for key in (["portal", "catalogue"], ["portal", "site"], ["ai", "knowledge"])
+        ]
+
+    return [_portal]
+
+
+def _of_release(made: Release) -> dict[str, dg.MetadataValue]:
+    return {
+        "dagster/row_count": dg.MetadataValue.int(made.rows),
+        "release": dg.MetadataValue.int(made.number),
+        "delta_version": dg.MetadataValue.int(made.delta_version),
+        "is_new": dg.MetadataValue.bool(made.is_new),
+        "folder": dg.MetadataValue.path(str(made.path)),
+    }
+
+
+def _table(verdict: Verdict) -> str:
+    lines = ["| column | expected | found | |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {check.column or '(table)'} | {check.expected} | {check.observed} "
+        f"| {'✓' if check.passed else '✗ ' + check.severity} |"
+        for check in verdict.checks
+    ]
+    return "\n".join(lines)
