@@ -15,17 +15,29 @@ AUTHORITY: Final = "http://publications.europa.eu/resource/authority"
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A licence: its name for people, its IRI in the Swedish form, whether it asks for a name."""
+    """A licence: its name for people, its IRI in the Swedish form and in the European one."""
 
     name: str
     iri: str
-    asks_attribution: bool
+    eu_iri: str
 
 
 LICENCES: Final = {
-    "CC0-1.0": Licence("CC0 1.0", "http://creativecommons.org/publicdomain/zero/1.0/", False),
-    "CC-BY-4.0": Licence("CC BY 4.0", "http://creativecommons.org/licenses/by/4.0/", True),
-    "ODbL-1.0": Licence("ODbL 1.0", "http://opendatacommons.org/licenses/odbl/1-0/", True),
+    "CC0-1.0": Licence(
+        "CC0 1.0",
+        "http://creativecommons.org/publicdomain/zero/1.0/",
+        f"{AUTHORITY}/licence/CC0",
+    ),
+    "CC-BY-4.0": Licence(
+        "CC BY 4.0",
+        "http://creativecommons.org/licenses/by/4.0/",
+        f"{AUTHORITY}/licence/CC_BY_4_0",
+    ),
+    "ODbL-1.0": Licence(
+        "ODbL 1.0",
+        "http://opendatacommons.org/licenses/odbl/1-0/",
+        f"{AUTHORITY}/licence/ODC_BL",
+    ),
 }
 """http and a trailing slash: the harvester of dataportal.se knows no other spelling."""
 

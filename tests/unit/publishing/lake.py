@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +12,10 @@ from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.verdicts import Check, Verdict, save_verdict
+from publishing.release import release
 
 PRODUCT = "luftkvalitet_timme"
+OTHER = "energianvandning_timme"
 HOUR = datetime(2026, 3, 1, tzinfo=UTC)
 GOLD = pa.schema(
     [
@@ -83,16 +86,58 @@ def meter_rows(count: int = 24) -> list[dict[str, object]]:
     ]
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def lake_settings(folder: Path) -> Settings:
     return Settings(
-        home=tmp_path / "home",
+        home=folder / "home",
         contracts=PROJECT / "contracts",
-        inbox=tmp_path / "inbox",
+        inbox=folder / "inbox",
         base_url="https://data.stockholm.example",
         daily_from=date(2026, 1, 1),
         patience_s=1,
     )
+
+
+def replace_gold(settings: Settings, rows: list[dict[str, object]], product: str = PRODUCT) -> int:
+    """Replace a product's gold table; returns the Delta version."""
+    schema = GOLD if product == PRODUCT else METERS
+    table = pa.Table.from_pylist(rows, schema)
+    return delta.replace(tables.model(settings, "gold", product), table, schema).version
+
+
+def keep_verdict(
+    settings: Settings,
+    contracts: Contracts,
+    version: int,
+    rows: int,
+    product: str = PRODUCT,
+    **changes: object,
+) -> Verdict:
+    """Save a verdict on a version; any of its fields can be overridden."""
+    contract = contracts.product(product)
+    column, last = contract.key[0], contract.columns[-1].name
+    not_null, between = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
+    facts: dict[str, object] = {
+        "product": product,
+        "model": contract.model,
+        "delta_version": version,
+        "contract_version": contract.version,
+        "contract_digest": contract.digest,
+        "rows": rows,
+        "checks": (
+            Check(not_null, column, "critical", True, "no value is null", "0 of them are"),
+            Check(between, last, "warning", False, "at least 1", "2 below", 2),
+        ),
+        "reasons": (),
+        "audited_at": f"2026-11-{version + 1:02d}T06:00:00Z",
+    }
+    verdict = Verdict(**(facts | changes))
+    save_verdict(settings, verdict)
+    return verdict
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return lake_settings(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -102,56 +147,12 @@ def contracts() -> Contracts:
 
 @pytest.fixture
 def write_gold(settings: Settings) -> Callable[..., int]:
-    """Replace a product's gold table; returns the Delta version."""
-
-    def write(rows: list[dict[str, object]], product: str = PRODUCT) -> int:
-        schema = GOLD if product == PRODUCT else METERS
-        table = pa.Table.from_pylist(rows, schema)
-        return delta.replace(tables.model(settings, "gold", product), table, schema).version
-
-    return write
+    return partial(replace_gold, settings)
 
 
 @pytest.fixture
 def audit(settings: Settings, contracts: Contracts) -> Callable[..., Verdict]:
-    """Save a verdict on a version; any of its fields can be overridden."""
-
-    def make(version: int, rows: int, product: str = PRODUCT, **changes: object) -> Verdict:
-        contract = contracts.product(product)
-        facts: dict[str, object] = {
-            "product": product,
-            "model": contract.model,
-            "delta_version": version,
-            "contract_version": contract.version,
-            "contract_digest": contract.digest,
-            "rows": rows,
-            "checks": (
-                Check(
-                    "expect_column_values_to_not_be_null",
-                    contract.key[0],
-                    "critical",
-                    True,
-                    "no value is null",
-                    "0 of them are",
-                ),
-                Check(
-                    "expect_column_values_to_be_between",
-                    contract.columns[-1].name,
-                    "warning",
-                    False,
-                    "at least 1",
-                    "2 below",
-                    2,
-                ),
-            ),
-            "reasons": (),
-            "audited_at": f"2026-11-{version + 1:02d}T06:00:00Z",
-        }
-        verdict = Verdict(**(facts | changes))
-        save_verdict(settings, verdict)
-        return verdict
-
-    return make
+    return partial(keep_verdict, settings, contracts)
 
 
 @pytest.fixture
@@ -160,3 +161,10 @@ def gold(write_gold: Callable[..., int], audit: Callable[..., Verdict]) -> int:
     version = write_gold(air_rows())
     audit(version, 48)
     return version
+
+
+def release_both(settings: Settings, contracts: Contracts) -> None:
+    """Write, audit and release both products."""
+    for product, rows in ((PRODUCT, air_rows()), (OTHER, meter_rows())):
+        keep_verdict(settings, contracts, replace_gold(settings, rows, product), len(rows), product)
+        release(settings, contracts, product)
