@@ -1,0 +1,75 @@
+"""What the checks of an audit mean, in words a citizen can use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakehouse.contracts.product import Text
+from lakehouse.verdicts import Check, Verdict
+
+_MEANINGS: Final = {
+    "expect_column_values_to_not_be_null": Text(
+        sv="Värdet får inte saknas.", en="The value must not be missing."
+    ),
+    "expect_column_values_to_be_between": Text(
+        sv="Värdet ska ligga inom rimliga gränser.", en="The value must lie within sane limits."
+    ),
+    "expect_column_values_to_be_unique": Text(
+        sv="Samma värde får inte förekomma två gånger.", en="No value may occur twice."
+    ),
+    "expect_compound_columns_to_be_unique": Text(
+        sv="Samma mätning får inte förekomma två gånger.", en="No measurement may occur twice."
+    ),
+    "expect_table_row_count_to_be_between": Text(
+        sv="Antalet rader ska vara rimligt.", en="The number of rows must be sane."
+    ),
+    "expect_column_values_to_be_in_set": Text(
+        sv="Värdet ska finnas i en fast lista.", en="The value must be one of a fixed list."
+    ),
+    "expect_column_values_to_match_regex": Text(
+        sv="Värdet ska ha rätt form.", en="The value must have the right form."
+    ),
+    "expect_column_values_to_be_of_type": Text(
+        sv="Värdet ska vara av rätt slag.", en="The value must be of the right type."
+    ),
+    "expect_table_columns_to_match_set": Text(
+        sv="Kolumnerna ska vara de utlovade.", en="The columns must be the promised ones."
+    ),
+    "expect_column_to_exist": Text(sv="Kolumnen ska finnas.", en="The column must exist."),
+    "expect_column_max_to_be_between": Text(
+        sv="De senaste värdena ska vara tillräckligt nya.", en="The newest values must be recent."
+    ),
+}
+
+_OTHER: Final = Text(sv="Särskild kontroll i dataavtalet.", en="A check of the data contract.")
+
+
+def meaning(check: Check) -> Text:
+    """What one check makes sure of."""
+    return _MEANINGS.get(check.expectation, _OTHER)
+
+
+def outcome(check: Check) -> Text:
+    """What came of one check, in a word."""
+    if check.passed:
+        return Text(sv="Godkänd", en="Passed")
+    if check.severity == "warning":
+        return Text(sv="Anmärkning", en="Warning")
+    return Text(sv="Underkänd", en="Failed")
+
+
+def summary(verdict: Verdict) -> Text:
+    """The verdict in one sentence."""
+    made = len(verdict.checks)
+    held = sum(check.passed for check in verdict.checks)
+    if held == made:
+        return (
+            Text(sv=f"Alla {made} kontroller godkända.", en=f"All {made} checks passed.")
+            if made > 1
+            else Text(sv="Kontrollen godkänd.", en="The check passed.")
+        )
+    return Text(
+        sv=f"{held} av {made} kontroller godkända; resten är anmärkningar som inte hindrar "
+        "publicering.",
+        en=f"{held} of {made} checks passed; the others are warnings that do not stop publication.",
+    )

@@ -1,0 +1,273 @@
+"""Making a release: the one way that rows leave the lake.
+
+A release is a pure function of a Delta version's content and a contract version. It is staged
+beside its final place, counted, flushed and then renamed, so that readers see all of it or
+nothing, and a killed process leaves only a staging folder that the next one clears away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lakehouse import delta, tables
+from lakehouse.contracts import Contracts, ProductContract, Vocabulary
+from lakehouse.contracts.product import ProductColumn, Text
+from lakehouse.errors import Problem, ReleaseRefused
+from lakehouse.locks import exclusive
+from lakehouse.settings import Settings
+from lakehouse.verdicts import Verdict, load_verdict
+from publishing.addresses import Addresses
+from publishing.cards import LANGUAGES, card
+from publishing.distributions import Extent, write_distributions
+from publishing.knowledge import knowledge_lines
+from publishing.manifest import (
+    MANIFEST,
+    Column,
+    Publisher,
+    Release,
+    ReleasedFile,
+    newest_release,
+    release_folder,
+    release_numbers,
+    releases,
+    sha256_of,
+)
+from publishing.terms import MEDIA_TYPES
+
+__all__ = ["Release", "newest_release", "release", "releases"]
+
+_STAGING = ".staging"
+_SYMBOLS = {"deg": "°"}
+"""Units of positions; they are no measured quantity, so the vocabulary has none for them."""
+
+
+def release(settings: Settings, contracts: Contracts, product_id: str) -> Release:
+    """Release the newest version of a product, if its audit allows it.
+
+    Args:
+        settings: Where the lake, the verdicts and the releases are.
+        contracts: Every contract.
+        product_id: The product.
+
+    Returns:
+        The release; `is_new` is False when the newest one already holds this content.
+
+    Raises:
+        ReleaseRefused: There is no table, no verdict for this very version and contract, or the
+            audit failed. The last good release is untouched.
+        Busy: Another process is releasing this product.
+    """
+    contract = contracts.product(product_id)
+    with exclusive(settings, f"release.{product_id}"):
+        verdict = _permission(settings, contract)
+        newest = newest_release(settings, product_id)
+        if newest and _is_same(newest, contract) and newest.delta_version == verdict.delta_version:
+            return newest
+        staging = _fresh_staging(settings, product_id)
+        try:
+            return _make(settings, contracts, contract, verdict, newest, staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _permission(settings: Settings, contract: ProductContract) -> Verdict:
+    """The passed verdict on the newest version of a product's table."""
+    address = tables.model(settings, "gold", contract.model)
+    version = delta.version_of(address)
+    again = f"Run the audit of {contract.id}, then release again."
+    if version is None:
+        raise ReleaseRefused(
+            Problem(str(address), "there is no table to release", "Run the transformation first.")
+        )
+    place = f"{contract.id}, version {version} of {contract.model}"
+    verdict = load_verdict(settings, contract, version)
+    if verdict is None:
+        raise ReleaseRefused(
+            Problem(
+                place,
+                f"this version has not been audited against contract {contract.version}",
+                again,
+            )
+        )
+    if not verdict.covers(contract, version) or verdict.model != contract.model:
+        raise ReleaseRefused(
+            Problem(
+                place,
+                f"the verdict is of {verdict.product}, version {verdict.delta_version} of "
+                f"{verdict.model}, contract {verdict.contract_version}",
+                again,
+            )
+        )
+    if not verdict.passed:
+        reasons = verdict.reasons or ("no check was made",)
+        raise ReleaseRefused(
+            *(
+                Problem(place, f"the audit failed: {reason}", "Mend the data or the contract.")
+                for reason in reasons
+            )
+        )
+    return verdict
+
+
+def _is_same(newest: Release, contract: ProductContract) -> bool:
+    return newest.contract_digest == contract.digest
+
+
+def _fresh_staging(settings: Settings, product_id: str) -> Path:
+    staging = settings.releases / product_id / _STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    return staging
+
+
+def _make(
+    settings: Settings,
+    contracts: Contracts,
+    contract: ProductContract,
+    verdict: Verdict,
+    newest: Release | None,
+    staging: Path,
+) -> Release:
+    address = tables.model(settings, "gold", contract.model)
+    extent = write_distributions(contract, address, verdict.delta_version, staging)
+    if extent.rows != verdict.rows:
+        raise ReleaseRefused(
+            Problem(
+                f"{contract.id}, version {verdict.delta_version} of {contract.model}",
+                f"{verdict.rows} rows were audited but there are {extent.rows}",
+                "Run the audit again.",
+            )
+        )
+    text = staging / f"{contract.id}.csv"
+    is_known = newest is not None and _is_same(newest, contract)
+    if newest and is_known and newest.file(".csv").sha256 == sha256_of(text):
+        return newest
+    numbers = release_numbers(settings, contract.id)
+    number = numbers[-1] + 1 if numbers else 1
+    folder = release_folder(settings, contract.id, number)
+    draft = _describe(contracts, contract, verdict, number, extent, folder)
+    complete = _write_texts(draft, Addresses(settings.base_url), staging)
+    _publish(complete, staging)
+    return complete.as_new()
+
+
+def _describe(
+    contracts: Contracts,
+    contract: ProductContract,
+    verdict: Verdict,
+    number: int,
+    extent: Extent,
+    folder: Path,
+) -> Release:
+    staging = folder.parent / _STAGING
+    names = (f"{contract.id}.csv", f"{contract.id}.parquet")
+    return Release(
+        product=contract.id,
+        number=number,
+        folder=folder,
+        delta_version=verdict.delta_version,
+        contract_version=contract.version,
+        contract_digest=contract.digest,
+        verdict=verdict,
+        model=contract.model,
+        grain=contract.grain,
+        rows=extent.rows,
+        period=extent.period,
+        issued=verdict.audited_at,
+        publisher=_publisher(contracts.vocabulary, contract.publication.publisher),
+        publication=contract.publication,
+        classification=contract.classification,
+        approval=contract.approval,
+        columns=tuple(_column(column, contracts.vocabulary) for column in contract.columns),
+        files=tuple(_file(staging / name, extent.rows) for name in names),
+    )
+
+
+def _publisher(vocabulary: Vocabulary, organisation_id: str) -> Publisher:
+    row = vocabulary.organisations[organisation_id]
+    return Publisher(
+        id=organisation_id,
+        name=Text(sv=row["name_sv"], en=row["name_en"]),
+        kind=row["kind"],
+        organisation_number=row["organisation_number"],
+    )
+
+
+def _column(column: ProductColumn, vocabulary: Vocabulary) -> Column:
+    unit = column.unit
+    known = vocabulary.units.get(unit or "")
+    symbol = (known["symbol"] if known else None) or _SYMBOLS.get(unit or "") or unit
+    return Column(
+        name=column.name,
+        type=column.logical_type,
+        label=column.label,
+        description=column.description,
+        unit=unit,
+        symbol=symbol,
+        is_key=column.is_key,
+    )
+
+
+def _file(path: Path, rows: int | None) -> ReleasedFile:
+    return ReleasedFile(
+        name=path.name,
+        media_type=MEDIA_TYPES[path.suffix],
+        bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+        rows=rows,
+    )
+
+
+def _write_texts(draft: Release, addresses: Addresses, staging: Path) -> Release:
+    """Write the cards, the knowledge and the manifest; returns the release with all its files."""
+    texts = {f"card.{language}.md": card(draft, language, addresses) for language in LANGUAGES}
+    if draft.publication.audience == "open":
+        texts["knowledge.jsonl"] = "".join(knowledge_lines(draft, addresses))
+    for name, text in texts.items():
+        (staging / name).write_text(text, encoding="utf-8", newline="\n")
+    files = (*draft.files, *(_file(staging / name, None) for name in texts))
+    complete = replace(draft, files=files)
+    manifest = json.dumps(_manifest(complete), ensure_ascii=False, indent=2) + "\n"
+    (staging / MANIFEST).write_text(manifest, encoding="utf-8", newline="\n")
+    return complete
+
+
+def _manifest(found: Release) -> Mapping[str, Any]:
+    publication = found.publication
+    return {
+        "product": found.product,
+        "number": found.number,
+        "title": publication.title.model_dump(),
+        "delta_version": found.delta_version,
+        "contract": {"version": found.contract_version, "digest": found.contract_digest},
+        "verdict": asdict(found.verdict),
+        "model": found.model,
+        "grain": found.grain,
+        "rows": found.rows,
+        "period": {"from": found.period[0], "until": found.period[1]} if found.period else None,
+        "issued": found.issued,
+        "licence": publication.licence,
+        "publisher": asdict(found.publisher) | {"name": found.publisher.name.model_dump()},
+        "publication": publication.model_dump(mode="json"),
+        "classification": found.classification.model_dump(mode="json"),
+        "approval": found.approval.model_dump(mode="json") if found.approval else None,
+        "columns": [
+            asdict(column) | {"label": column.label.model_dump()} for column in found.columns
+        ],
+        "files": [asdict(file) for file in found.files],
+    }
+
+
+def _publish(complete: Release, staging: Path) -> None:
+    """Flush everything, then rename: after this line of time the release is there for good."""
+    for path in sorted(staging.iterdir()):
+        delta.flush(path)
+    delta.flush(staging)
+    os.rename(staging, complete.folder)
+    delta.flush(complete.folder.parent)

@@ -1,0 +1,20 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real deliveries made by others; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("SJOSTAD_REAL_DATA") or CHECKOUT.parent / "shared" / "data")
+    if folder.is_dir():
+        return folder
+    reason = f"no real data at {folder}; set SJOSTAD_REAL_DATA to their folder"
+    if os.environ.get("SJOSTAD_REQUIRE_REAL_DATA") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
