@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as Job,  # what define_asset_job returns has no public name
+)
 
 from lakehouse.contracts import Contracts
 from orchestration.bronze import bronze_key
@@ -17,9 +20,6 @@ from orchestration.release import release_key
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
 """The jobs in the order in which one follows the other."""
-
-Job = dg.UnresolvedAssetJobDefinition
-"""A job by its selection of assets."""
 
 
 def jobs(contracts: Contracts) -> dict[str, Job]:

@@ -1,7 +1,6 @@
 """The dbt models as assets: silver and gold, joined to bronze by what the contracts name."""
 
-from __future__ import annotations
-
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,4 +94,8 @@ def dbt_target(settings: Settings) -> Path:
 
 def dbt_resource() -> DbtCliResource:
     """dbt on this project; which lake it works on, the environment says."""
-    return DbtCliResource(project_dir=str(DBT), profiles_dir=str(DBT))
+    # The dbt beside this Python, so that a venv need not be activated.
+    executable = Path(sys.executable).with_name("dbt")
+    return DbtCliResource(
+        project_dir=str(DBT), profiles_dir=str(DBT), dbt_executable=str(executable)
+    )

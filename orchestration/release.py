@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from lakehouse.contracts import Contracts, ProductContract
 from lakehouse.errors import ReleaseRefused
-from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 from publishing.release import Release, newest_release, release
@@ -62,13 +61,12 @@ def release_asset(
         tags={"audience": product.publication.audience},
     )
     def _release() -> dg.MaterializeResult:
-        with exclusive(settings, f"release.{product.id}"):
-            try:
-                made = release(settings, contracts, product.id)
-            except ReleaseRefused as refusal:
-                last = newest_release(settings, product.id)
-                kept = f"release {last.number} stays" if last else "nothing is published"
-                raise dg.Failure(f"{refusal} ({kept})", allow_retries=False) from refusal
+        try:
+            made = release(settings, contracts, product.id)
+        except ReleaseRefused as refusal:
+            last = newest_release(settings, product.id)
+            kept = f"release {last.number} stays" if last else "nothing is published"
+            raise dg.Failure(f"{refusal} ({kept})", allow_retries=False) from refusal
         return dg.MaterializeResult(metadata=_of_release(made))
 
     return _release
@@ -104,17 +102,14 @@ def portal_assets(settings: Settings, contracts: Contracts) -> Sequence[dg.Asset
             ),
         ],
     )
-    def _portal() -> list[dg.MaterializeResult]:
-        with exclusive(settings, "portal"):
-            site = build_site(settings, contracts)
+    def _portal() -> Iterator[dg.MaterializeResult]:
+        site = build_site(settings, contracts)
         shown = {
-            "site": dg.MetadataValue.path(str(site.path)),
+            "site": dg.MetadataValue.path(str(site.folder)),
             "changed": dg.MetadataValue.bool(site.is_new),
         }
-        return [
-            dg.MaterializeResult(key, metadata=shown)
-            for key in (["portal", "catalogue"], ["portal", "site"], ["ai", "knowledge"])
-        ]
+        for key in (["portal", "catalogue"], ["portal", "site"], ["ai", "knowledge"]):
+            yield dg.MaterializeResult(key, metadata=shown)
 
     return [_portal]
 
@@ -125,7 +120,7 @@ def _of_release(made: Release) -> dict[str, dg.MetadataValue]:
         "release": dg.MetadataValue.int(made.number),
         "delta_version": dg.MetadataValue.int(made.delta_version),
         "is_new": dg.MetadataValue.bool(made.is_new),
-        "folder": dg.MetadataValue.path(str(made.path)),
+        "folder": dg.MetadataValue.path(str(made.folder)),
     }
 
 

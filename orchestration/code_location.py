@@ -1,0 +1,38 @@
+"""Dagster definitions of one lake, built from its contracts. Reads files, starts nothing."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from lakehouse.contracts import Contracts
+from lakehouse.settings import Settings
+from orchestration.automation import chain, daily, inbox_sensor
+from orchestration.bronze import bronze_asset, reference_asset
+from orchestration.jobs import jobs
+from orchestration.models import dbt_resource, model_assets
+from orchestration.release import audit_check, portal_assets, release_asset
+
+
+def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
+    """The definitions of one lake.
+
+    Args:
+        settings: The lake.
+        contracts: Its contracts, checked.
+    """
+    defined = jobs(contracts)
+    return dg.Definitions(
+        assets=[
+            reference_asset(settings, contracts),
+            *(bronze_asset(settings, source) for source in contracts.sources.values()),
+            model_assets(settings, contracts),
+            *(release_asset(settings, contracts, p) for p in contracts.products.values()),
+            *portal_assets(settings, contracts),
+        ],
+        asset_checks=[audit_check(settings, p) for p in contracts.products.values()],
+        jobs=list(defined.values()),
+        schedules=[daily(defined["ingestion"])],
+        sensors=[inbox_sensor(settings, contracts, defined["ingestion"]), *chain(defined)],
+        resources={"dbt": dbt_resource()},
+        executor=dg.in_process_executor,
+    )
