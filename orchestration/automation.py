@@ -12,11 +12,14 @@ from itertools import pairwise
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as Job,
+)
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
-from orchestration.jobs import ORDER, Job
+from orchestration.jobs import ORDER
 
 CHAINED_BY: Final = "sjostad/chained_by"
 """Tag that says who starts the next job of a run."""
@@ -35,9 +38,7 @@ def daily(ingestion: Job) -> dg.ScheduleDefinition:
     )
 
 
-def inbox_sensor(
-    settings: Settings, contracts: Contracts, ingestion: Job
-) -> dg.SensorDefinition:
+def inbox_sensor(settings: Settings, contracts: Contracts, ingestion: Job) -> dg.SensorDefinition:
     """Start the ingestion of exactly those sources whose inbox has changed."""
     watched = [
         source for source in contracts.sources.values() if source.delivery.protocol == "folder"

@@ -38,7 +38,7 @@ def reference_asset(settings: Settings, contracts: Contracts) -> dg.AssetsDefini
             for name in names
         ],
     )
-    def _reference() -> Iterator[dg.MaterializeResult]:
+    def _reference() -> Iterator[dg.MaterializeResult[None]]:
         commits = write_reference(settings, contracts)
         for name in names:
             shown = metadata.of_table(tables.reference(settings, name))
@@ -82,7 +82,7 @@ def bronze_asset(settings: Settings, contract: SourceContract) -> dg.AssetsDefin
             ),
         ],
     )
-    def _bronze() -> Iterator[dg.MaterializeResult]:
+    def _bronze() -> Iterator[dg.MaterializeResult[None]]:
         yield _result(settings, contract, ingest_source(settings, contract))
 
     return _bronze
@@ -90,7 +90,7 @@ def bronze_asset(settings: Settings, contract: SourceContract) -> dg.AssetsDefin
 
 def _result(
     settings: Settings, contract: SourceContract, outcome: SourceOutcome
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     shown = metadata.of_table(tables.bronze(settings, contract.id))
     shown |= metadata.of_ledger(outcome.ledger)
     shown |= metadata.of_receipts(outcome.receipts) if outcome.receipts else {}

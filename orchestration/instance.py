@@ -84,5 +84,7 @@ def _parse() -> None:
     done = subprocess.run([*command, *places], capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter
     if done.returncode != 0:
         raise LakeError(
-            Problem(str(DBT), f"dbt cannot parse it:\n{done.stdout}{done.stderr}", "Mend the model.")
+            Problem(
+                str(DBT), f"dbt cannot parse it:\n{done.stdout}{done.stderr}", "Mend the model."
+            )
         )

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
-from lakehouse import tables
+from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
@@ -69,12 +69,16 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, dbt: DbtCliResource
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | Any]:
         with exclusive(settings, "transformation"):
+            before = _versions(settings)
             run = dbt.cli(["build"], context=context, target_path=dbt_target(settings))
             for event in run.stream():
                 if isinstance(event, dg.Output):
                     key = context.asset_key_for_output(event.output_name)
                     layer, name = key.path[-2:]
-                    shown = metadata.of_table(tables.model(settings, layer, name))
+                    address = tables.model(settings, layer, name)
+                    shown = metadata.of_table(address)
+                    written = delta.version_of(address) != before.get(address)
+                    shown["committed"] = dg.MetadataValue.bool(written)
                     yield dg.Output(
                         event.value,
                         event.output_name,
@@ -87,13 +91,22 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
     return _models
 
 
+def _versions(settings: Settings) -> dict[Path, int | None]:
+    """The version of every model's table now."""
+    return {
+        path: delta.version_of(path)
+        for layer in ("silver", "gold")
+        for path in (settings.lake / layer).glob("*")
+    }
+
+
 def dbt_target(settings: Settings) -> Path:
     """Where dbt writes what it compiled and how its run went."""
     return settings.home / "dbt"
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt on this project; which lake it works on, the environment says."""
+    """The dbt of this project; which lake it works on, the environment says."""
     # The dbt beside this Python, so that a venv need not be activated.
     executable = Path(sys.executable).with_name("dbt")
     return DbtCliResource(

@@ -60,7 +60,7 @@ def release_asset(
         description=product.publication.title.en,
         tags={"audience": product.publication.audience},
     )
-    def _release() -> dg.MaterializeResult:
+    def _release() -> dg.MaterializeResult[None]:
         try:
             made = release(settings, contracts, product.id)
         except ReleaseRefused as refusal:
@@ -102,7 +102,7 @@ def portal_assets(settings: Settings, contracts: Contracts) -> Sequence[dg.Asset
             ),
         ],
     )
-    def _portal() -> Iterator[dg.MaterializeResult]:
+    def _portal() -> Iterator[dg.MaterializeResult[None]]:
         site = build_site(settings, contracts)
         shown = {
             "site": dg.MetadataValue.path(str(site.folder)),

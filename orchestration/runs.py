@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,15 +61,25 @@ def run_jobs(
     with instance(settings) as where:
         for name in names:
             tell(name)
-            result = definitions.resolve_job_def(name).execute_in_process(
-                instance=where,
-                raise_on_error=False,
-                run_config=_QUIET,
-                tags={CHAINED_BY: "cli"},
-                asset_selection=_selection(name, sources),
-            )
+            with _output_to(settings, name):
+                result = definitions.resolve_job_def(name).execute_in_process(
+                    instance=where,
+                    raise_on_error=False,
+                    run_config=_QUIET,
+                    tags={CHAINED_BY: "cli"},
+                    asset_selection=_selection(name, sources),
+                )
             stages.append(_stage(name, result))
     return stages
+
+
+@contextmanager
+def _output_to(settings: Settings, job: str) -> Iterator[None]:
+    """Keep what dbt and others print in a file of the job; the terminal gets the summary."""
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{job}.log").open("w", encoding="utf-8") as log, redirect_stdout(log):
+        yield
 
 
 def _selection(job: str, sources: Sequence[str]) -> list[dg.AssetKey] | None:

@@ -1,0 +1,137 @@
+"""Looking for what is broken: the installation, the contracts, the lake's tables, the disk."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from lakehouse import delta, tables
+from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.duck import connect
+from lakehouse.errors import SjostadError
+from lakehouse.settings import Settings
+from orchestration.models import MANIFEST
+
+_LEAST_FREE: Final = 0.15
+_LAYERS: Final = ("reference", "bronze", "quarantine", "silver", "gold", "operations")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    is_well: bool
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; a broken part does not stop the rest."""
+    findings = [_python(), _duckdb(), _manifest(), _disk(settings), _inbox(settings)]
+    try:
+        contracts = load_contracts(settings.contracts)
+    except SjostadError as error:
+        findings += [Finding(p.place, False, p.what, p.remedy) for p in error.problems]
+        return findings
+    findings.append(
+        Finding(
+            "contracts",
+            True,
+            f"{len(contracts.sources)} sources, {len(contracts.products)} products",
+        )
+    )
+    findings += _tables(settings)
+    findings += _ledgers(settings, contracts)
+    return findings
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", sys.version_info >= (3, 11), version, "Use Python 3.11 or newer.")
+
+
+def _duckdb() -> Finding:
+    return _attempt("duckdb", lambda: connect().close(), "reads Delta tables, offline")
+
+
+def _manifest() -> Finding:
+    return Finding(
+        "dbt", MANIFEST.is_file(), "project parsed" if MANIFEST.is_file() else "not parsed yet",
+        "Run 'sjostad prepare'.",
+    )  # fmt: skip
+
+
+def _disk(settings: Settings) -> Finding:
+    place = settings.home if settings.home.exists() else Path.cwd()
+    usage = shutil.disk_usage(place)
+    share = usage.free / usage.total
+    return Finding(
+        "disk",
+        share >= _LEAST_FREE,
+        f"{share:.0%} free ({usage.free / 1e9:,.0f} GB)",
+        "Free space: a full disk stops every source.",
+    )
+
+
+def _inbox(settings: Settings) -> Finding:
+    there = settings.inbox.is_dir()
+    return Finding(
+        "inbox", there, str(settings.inbox) if there else f"{settings.inbox} does not exist",
+        "Create it, or name another with SJOSTAD_INBOX.",
+    )  # fmt: skip
+
+
+def _tables(settings: Settings) -> Iterator[Finding]:
+    seen = 0
+    for layer in _LAYERS:
+        for address in sorted((settings.lake / layer).glob("*")):
+            if not (address / "_delta_log").is_dir():
+                continue
+            seen += 1
+            finding = _attempt(f"{layer}/{address.name}", partial(_whole, address), "whole")
+            if not finding.is_well:
+                yield finding
+    yield Finding("lake", True, f"{seen} tables looked at")
+
+
+def _whole(address: Path) -> None:
+    """Raise if the newest commit is torn or a file is missing or of another size."""
+    table = delta.open_table(address)
+    newest = max(int(path.stem) for path in (address / "_delta_log").glob("*.json"))
+    delta.read_log_entry(address, newest)
+    files = pa.table(table.get_add_actions(flatten=True))
+    for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
+        held = address / unquote(path)
+        if not held.is_file() or held.stat().st_size != size:
+            raise FileNotFoundError(f"{held} is missing or not {size} bytes long")
+
+
+def _ledgers(settings: Settings, contracts: Contracts) -> Iterator[Finding]:
+    for source_id in contracts.sources:
+        address = tables.bronze(settings, source_id)
+        if not delta.exists(address):
+            continue
+        batches = delta.mark_of(address, "batch")
+        followed = delta.mark_of(tables.ledger(settings), f"source:{source_id}")
+        if batches != followed:
+            yield Finding(
+                f"ledger of {source_id}", False, f"{batches} batches, {followed} of them recorded",
+                f"Run 'sjostad ingest {source_id}'; it fills the gap from the bronze log.",
+            )  # fmt: skip
+
+
+def _attempt(subject: str, look: Callable[[], None], well: str) -> Finding:
+    try:
+        look()
+    except (SjostadError, OSError) as error:
+        return Finding(subject, False, str(error), "See docs/operations.md, 'Repair'.")
+    return Finding(subject, True, well)

@@ -1,0 +1,281 @@
+"""What the CLI prints: tables for people, JSON for machines, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lakehouse.errors import SjostadError
+from lakehouse.settings import Settings
+from lakehouse.verdicts import Verdict
+
+if TYPE_CHECKING:  # importing these would load Dagster before it is needed
+    from ingestion import SourceOutcome
+    from orchestration.doctor import Finding
+    from orchestration.runs import Stage
+    from orchestration.status import Status
+
+_out = Console()
+_err = Console(stderr=True)
+
+_WORDS: Final = {
+    "loading": "Reading contracts",
+    "ingestion": "Taking deliveries",
+    "transformation": "Building silver and gold",
+    "publishing": "Auditing and releasing",
+    "portal": "Publishing the portal",
+}
+_COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
+
+
+def say(text: str) -> None:
+    """Print one line."""
+    _out.print(escape(text))
+
+
+def problems(error: SjostadError) -> None:
+    """Print each problem with its place and its remedy."""
+    for problem in error.problems:
+        _err.print(f"[bold red]✗[/] [bold]{escape(problem.place)}[/]")
+        _err.print(f"  {escape(problem.what)}")
+        _err.print(f"  [green]→[/] {escape(problem.remedy)}")
+
+
+@contextmanager
+def working(as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Show which job is running: a spinner on a terminal, a line each elsewhere."""
+    if as_json:
+        yield lambda _name: None
+    elif _err.is_terminal:
+        with _err.status("…") as spinner:
+            yield lambda name: spinner.update(_WORDS.get(name, name))
+    else:
+        yield lambda name: _err.print(f"{_WORDS.get(name, name)} …")
+
+
+def stages(found: Sequence[Stage], settings: Settings, as_json: bool) -> None:
+    """Print what the jobs came to."""
+    if as_json:
+        _json([asdict(stage) for stage in found])
+        return
+    for stage in found:
+        _SHOW[stage.job](stage)
+        for step, cause in stage.failures.items():
+            _out.print(f"[bold red]✗ {escape(step)}[/] {escape(cause)}")
+    _closing(found, settings)
+
+
+def _ingestion(stage: Stage) -> None:
+    table = _table("Sources", "source", *(name.replace("_", " ") for name in _COUNTS), "deliveries")
+    notes: list[str] = []
+    for key, made in stage.assets.items():
+        layer, _, source_id = key.partition("/")
+        if layer != "bronze":
+            continue
+        table.add_row(source_id, *(f"{made.get(name, 0):,}" for name in _COUNTS), _taken(made))
+        if made.get("findings"):
+            notes += str(made["findings"]).splitlines()
+    _out.print(table)
+    for note in notes[:20]:
+        _out.print(f"  [yellow]•[/] {escape(note.removeprefix('- '))}")
+    if len(notes) > 20:
+        _out.print(f"  … and {len(notes) - 20} more; see the Dagster UI")
+
+
+def _taken(made: Mapping[str, Any]) -> str:
+    """What a source's deliveries came to, in words."""
+    news = sum(made.get(name, 0) for name in _COUNTS[1:])
+    words = []
+    if made.get("refused"):
+        words.append(f"[red]{made['refused']} refused[/]")
+    if made.get("passed_over"):
+        words.append(f"{made['passed_over']} known")
+    if made.get("reread"):
+        words.append(f"{made['reread']:,} rows of overlap known")
+    if not news and not made.get("refused"):
+        words.insert(0, "nothing new")
+    return ", ".join(words) or "taken"
+
+
+def _transformation(stage: Stage) -> None:
+    table = _table("Models", "model", "rows", "version", "")
+    for key, made in stage.assets.items():
+        is_new = made.get("committed", False)
+        table.add_row(
+            key,
+            f"{made.get('dagster/row_count', 0):,}",
+            str(made.get("delta_version", "")),
+            "[green]written[/]" if is_new else "unchanged",
+        )
+    _out.print(table)
+    passed = sum(ok for ok, _ in stage.checks.values())
+    _out.print(f"  {passed} of {len(stage.checks)} data tests passed")
+    for name, (ok, why) in stage.checks.items():
+        if not ok:
+            _out.print(f"  [red]✗[/] {escape(name)} {escape(why)}")
+
+
+def _publishing(stage: Stage) -> None:
+    table = _table("Products", "product", "verdict", "release", "rows", "")
+    audits = {
+        name.split(": audit_", 1)[1]: result
+        for name, result in stage.checks.items()
+        if ": audit_" in name
+    }
+    for product, (passed, why) in audits.items():
+        made = stage.assets.get(f"release/{product}", {})
+        table.add_row(
+            product,
+            "[green]passed[/]" if passed else "[red]failed[/]",
+            str(made.get("release", "—")),
+            f"{made['dagster/row_count']:,}" if made else "—",
+            ("released" if made.get("is_new") else "unchanged") if made else escape(why),
+        )
+    _out.print(table)
+
+
+def _portal(stage: Stage) -> None:
+    site = stage.assets.get("portal/site", {})
+    if site:
+        _out.print(f"  portal {'published' if site.get('changed') else 'unchanged'}")
+
+
+_SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
+    "ingestion": _ingestion,
+    "transformation": _transformation,
+    "publishing": _publishing,
+    "portal": _portal,
+}
+
+
+def _closing(found: Sequence[Stage], settings: Settings) -> None:
+    failed = [step for stage in found for step in stage.failures]
+    if failed:
+        _out.print(f"\n[bold red]{len(failed)} failed, the rest went on:[/] {', '.join(failed)}")
+    elif len(found) > 1 and not _changed(found):
+        _out.print("\n[bold]Nothing new:[/] no Delta table was written, nothing was published.")
+    if any(stage.job == "portal" for stage in found):
+        _out.print(f"\nPortal     {settings.site / 'index.html'}")
+        _out.print(f"Catalogue  {settings.site / 'catalog.rdf'}")
+        _out.print("Graph      make ui, then http://localhost:3000")
+
+
+def _changed(found: Sequence[Stage]) -> bool:
+    return any(
+        made.get("landed") or made.get("quarantined") or made.get("duplicates")
+        or made.get("committed") or made.get("is_new") or made.get("changed")
+        for stage in found
+        for made in stage.assets.values()
+    )  # fmt: skip
+
+
+def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
+    """Print verdicts with their checks."""
+    if as_json:
+        _json([asdict(verdict) | {"passed": verdict.passed} for verdict in found])
+        return
+    for verdict in found:
+        colour, word = ("green", "passed") if verdict.passed else ("red", "failed")
+        table = _table(
+            f"{verdict.product}: [{colour}]{word}[/] ({verdict.rows:,} rows, "
+            f"Delta version {verdict.delta_version})",
+            "column", "expected", "found", "",
+        )  # fmt: skip
+        for check in verdict.checks:
+            mark = "[green]✓[/]" if check.passed else f"[red]✗ {check.severity}[/]"
+            table.add_row(check.column or "(table)", check.expected, check.observed, mark)
+        _out.print(table)
+        for reason in verdict.reasons:
+            _out.print(f"  [red]✗[/] {escape(reason)}")
+
+
+def status(found: Status, as_json: bool) -> None:
+    """Print where sources and products stand."""
+    if as_json:
+        _json(asdict(found))
+        return
+    table = _table(
+        "Sources",
+        "source",
+        "deliveries",
+        "refused",
+        "rows",
+        "quarantined",
+        "data until",
+        "last taken",
+    )
+    for source in found.sources:
+        table.add_row(
+            source.source_id, f"{source.deliveries:,}", f"{source.refused:,}",
+            f"{source.landed:,}", f"{source.quarantined:,}",
+            source.data_until or "—", source.last_taken or "never",
+        )  # fmt: skip
+    _out.print(table)
+    table = _table(
+        "Products", "product", "audience", "model version", "verdict", "release", "data until"
+    )
+    for product in found.products:
+        table.add_row(
+            product.product_id, product.audience, str(product.model_version or "—"),
+            product.verdict, str(product.release or "—"), product.data_until or "—",
+        )  # fmt: skip
+    _out.print(table)
+
+
+def findings(found: Sequence[Finding], as_json: bool) -> None:
+    """Print what the doctor found."""
+    if as_json:
+        _json([asdict(finding) for finding in found])
+        return
+    for finding in found:
+        mark = "[green]✓[/]" if finding.is_well else "[bold red]✗[/]"
+        _out.print(f"{mark} {escape(finding.subject)}: {escape(finding.what)}")
+        if finding.remedy and not finding.is_well:
+            _out.print(f"  [green]→[/] {escape(finding.remedy)}")
+
+
+def trial(outcome: SourceOutcome, preview: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Print what a source would land."""
+    ledger = outcome.ledger
+    if as_json:
+        _json(
+            {
+                "source": outcome.source_id,
+                "ledger": asdict(ledger),
+                "refused": [asdict(receipt) for receipt in outcome.refused],
+                "preview": preview,
+            }
+        )
+        return
+    table = _table(f"{outcome.source_id}: what would land", *(n.replace("_", " ") for n in _COUNTS))
+    counts = [ledger.records, ledger.rows_in, ledger.landed, ledger.quarantined, ledger.duplicates]
+    table.add_row(*(f"{count:,}" for count in [*counts, ledger.filtered_rows]))
+    _out.print(table)
+    for receipt in outcome.receipts:
+        for finding in [*receipt.findings, *([receipt.reason] if receipt.reason else [])]:
+            _out.print(f"  [yellow]•[/] {escape(receipt.name)}: {escape(finding)}")
+    if preview:
+        table = _table("First rows", *preview[0])
+        for row in preview:
+            table.add_row(*(escape(str(value)) for value in row.values()))
+        _out.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for number, column in enumerate(columns):
+        counts = {name.replace("_", " ") for name in _COUNTS} | {"rows", "release", "version"}
+        table.add_column(column, justify="right" if number and column in counts else "left")
+    return table
+
+
+def _json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
