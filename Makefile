@@ -1,0 +1,51 @@
+# Everything a person does with this project. `make help` lists it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+HOME_DIR := $(or $(SJOSTAD_HOME),$(CURDIR)/.sjostad)
+PORT   ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run ui test test-fast lint format types lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(VENV)/.ready ## Make the virtual environment with the pinned packages
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## Run the whole flow on the sample city, from deliveries to the portal
+	@$(BIN)/sjostad run --sample
+
+ui: setup ## Open the Dagster UI on http://localhost:3000 (PORT=… for another)
+	@$(BIN)/sjostad prepare
+	@DAGSTER_HOME=$(HOME_DIR)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+test: lint ## Everything CI runs: lint, types, import directions, all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: setup ## The unit tests that take seconds
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit
+
+lint: setup ## Style, types and import directions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: setup ## Pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+
+clean: ## Remove the lake, the environment and caches
+	rm -rf .sjostad $(VENV) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
