@@ -15,6 +15,8 @@ from orchestration.models import DBT, MANIFEST
 
 _INSTANCE = """\
 # Written by sjostad. SQLite in this folder serves one machine; for more, see docs/operations.md.
+nux:
+  enabled: false
 telemetry:
   enabled: false
 concurrency:

@@ -62,7 +62,7 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
 
     @dbt_assets(
         manifest=MANIFEST,
-        name="models",
+        name="dbt_models",
         dagster_dbt_translator=LakeTranslator(contracts),
     )
     def _models(
