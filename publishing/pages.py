@@ -21,7 +21,7 @@ from publishing import words
 from publishing.addresses import Addresses
 from publishing.cards import citation
 from publishing.catalogue import Catalogue, Dataset
-from publishing.explanations import meaning, outcome, summary
+from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
 from publishing.manifest import Column, Release
 from publishing.terms import FREQUENCIES, LICENCES, THEMES, TYPE_NAMES
@@ -137,6 +137,7 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
 def _quality(verdict: Verdict) -> dict[str, Any]:
     return {
         "quality": summary(verdict),
+        "mark": mark(verdict),
         "badge": "good" if all(check.passed for check in verdict.checks) else "warn",
         "audited": words.moment(verdict.audited_at),
         "checks": [_check(check) for check in verdict.checks],
