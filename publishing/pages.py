@@ -21,6 +21,7 @@ from publishing import words
 from publishing.addresses import Addresses
 from publishing.cards import citation
 from publishing.catalogue import Catalogue, Dataset
+from publishing.charts import chart
 from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
 from publishing.manifest import Column, Release
@@ -123,6 +124,7 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
         "csv_url": where.file(release.product, release.file(".csv").name),
         "parquet_url": where.file(release.product, release.file(".parquet").name),
         "columns": [_column(column) for column in release.columns],
+        "chart": chart(release),
         "preview": _preview(release),
         "questions": [
             {"text": one.question, "sql": " ".join(one.sql.split())}

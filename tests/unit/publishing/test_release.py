@@ -60,6 +60,19 @@ def test_the_csv_says_the_same_as_the_parquet(settings, contracts, gold):
     assert "secret_note" not in told[0]
 
 
+def test_texts_that_break_careless_csv_survive(settings, contracts, write_gold, audit):
+    nasty = ["a\r\nb", 'quo"te', "", " spaces ", "NULL", "=1+1", "a,b;c", "'", "# hej"]
+    rows = air_rows(len(nasty) * 2)
+    for row, text in zip(rows, nasty * 2, strict=True):
+        row["station_name"] = text
+    audit(write_gold(rows), len(rows))
+    made = release(settings, contracts, PRODUCT)
+    with (made.folder / f"{PRODUCT}.csv").open(encoding="utf-8", newline="") as file:
+        told = [row["station_name"] for row in csv.DictReader(file)]
+    ordered = sorted(rows, key=lambda row: (row["station_id"], row["hour_start"]))
+    assert told == [row["station_name"] for row in ordered]
+
+
 def test_releasing_twice_writes_nothing_the_second_time(settings, contracts, gold):
     release(settings, contracts, PRODUCT)
     before = snapshot(settings.releases)
