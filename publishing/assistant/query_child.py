@@ -14,7 +14,7 @@ The lines of defence, in the order that counts:
 4. the statement is parsed by DuckDB and must be one SELECT over the products' tables; what runs
    is the parsed statement written back, not the text that came in.
 
-Source: measurements in docs; DuckDB "Securing DuckDB".
+Source: DuckDB manual, "Securing DuckDB"; getrlimit(2).
 """
 
 import json

@@ -167,6 +167,15 @@ def test_a_missing_or_retyped_column_is_refused(settings, contracts, audit):
     assert "readings: the gold model lacks a promised column" in told
 
 
+def test_a_row_without_its_key_is_refused(settings, contracts, write_gold, audit):
+    rows = air_rows(4)
+    rows[0]["station_id"] = None
+    audit(write_gold(rows), 4)
+    with pytest.raises(ReleaseRefused, match="rows break the contract"):
+        release(settings, contracts, PRODUCT)
+    assert newest_release(settings, PRODUCT) is None
+
+
 def test_an_interrupted_release_leaves_nothing_to_see(settings, contracts, gold, monkeypatch):
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
