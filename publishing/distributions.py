@@ -8,6 +8,7 @@ it; it is not altered for them, because a value must survive the way there and b
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,11 @@ def write_distributions(
     """
     source = duck.delta_scan(address, version)
     parquet, text = folder / f"{contract.id}.parquet", folder / f"{contract.id}.csv"
+    spill = folder / ".spill"
     connection = duck.connect()
     try:
+        # A sort larger than memory goes to disk beside the release, not to the working folder.
+        connection.execute(f"set temp_directory = {duck.literal(spill)}")
         found = _types(connection, source)
         problems = list(_mismatches(contract, found, address))
         if problems:
@@ -88,6 +92,7 @@ def write_distributions(
         period = _period(connection, contract, parquet)
     finally:
         connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
     counts = {"Delta": expected, "Parquet": parquet_rows(parquet), "CSV": csv_rows(text)}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} has {rows}" for name, rows in counts.items())

@@ -58,6 +58,13 @@ def outcome(check: Check) -> Text:
     return Text(sv="Underkänd", en="Failed")
 
 
+def mark(verdict: Verdict) -> Text:
+    """The verdict of a release in a word or three, for a badge."""
+    if all(check.passed for check in verdict.checks):
+        return Text(sv="Godkänd", en="Passed")
+    return Text(sv="Godkänd med anmärkning", en="Passed with warnings")
+
+
 def summary(verdict: Verdict) -> Text:
     """The verdict in one sentence."""
     made = len(verdict.checks)

@@ -21,7 +21,8 @@ from publishing import words
 from publishing.addresses import Addresses
 from publishing.cards import citation
 from publishing.catalogue import Catalogue, Dataset
-from publishing.explanations import meaning, outcome, summary
+from publishing.charts import chart
+from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
 from publishing.manifest import Column, Release
 from publishing.terms import FREQUENCIES, LICENCES, THEMES, TYPE_NAMES
@@ -123,6 +124,7 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
         "csv_url": where.file(release.product, release.file(".csv").name),
         "parquet_url": where.file(release.product, release.file(".parquet").name),
         "columns": [_column(column) for column in release.columns],
+        "chart": chart(release),
         "preview": _preview(release),
         "questions": [
             {"text": one.question, "sql": " ".join(one.sql.split())}
@@ -137,6 +139,7 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
 def _quality(verdict: Verdict) -> dict[str, Any]:
     return {
         "quality": summary(verdict),
+        "mark": mark(verdict),
         "badge": "good" if all(check.passed for check in verdict.checks) else "warn",
         "audited": words.moment(verdict.audited_at),
         "checks": [_check(check) for check in verdict.checks],

@@ -62,4 +62,7 @@ def day(text: str) -> str:
 def _visible(character: str) -> str:
     if character in "\r\n\t":
         return " "
-    return "" if unicodedata.category(character) in _INVISIBLE else character
+    category = unicodedata.category(character)
+    if category in ("Zl", "Zp"):  # line and paragraph separators
+        return " "
+    return "" if category in _INVISIBLE else character

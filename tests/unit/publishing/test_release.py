@@ -60,6 +60,19 @@ def test_the_csv_says_the_same_as_the_parquet(settings, contracts, gold):
     assert "secret_note" not in told[0]
 
 
+def test_texts_that_break_careless_csv_survive(settings, contracts, write_gold, audit):
+    nasty = ["a\r\nb", 'quo"te', "", " spaces ", "NULL", "=1+1", "a,b;c", "'", "# hej"]
+    rows = air_rows(len(nasty) * 2)
+    for row, text in zip(rows, nasty * 2, strict=True):
+        row["station_name"] = text
+    audit(write_gold(rows), len(rows))
+    made = release(settings, contracts, PRODUCT)
+    with (made.folder / f"{PRODUCT}.csv").open(encoding="utf-8", newline="") as file:
+        told = [row["station_name"] for row in csv.DictReader(file)]
+    ordered = sorted(rows, key=lambda row: (row["station_id"], row["hour_start"]))
+    assert told == [row["station_name"] for row in ordered]
+
+
 def test_releasing_twice_writes_nothing_the_second_time(settings, contracts, gold):
     release(settings, contracts, PRODUCT)
     before = snapshot(settings.releases)
@@ -152,6 +165,15 @@ def test_a_missing_or_retyped_column_is_refused(settings, contracts, audit):
     told = str(refused.value)
     assert "station_id: it is BIGINT, but the contract says string" in told
     assert "readings: the gold model lacks a promised column" in told
+
+
+def test_a_row_without_its_key_is_refused(settings, contracts, write_gold, audit):
+    rows = air_rows(4)
+    rows[0]["station_id"] = None
+    audit(write_gold(rows), 4)
+    with pytest.raises(ReleaseRefused, match="rows break the contract"):
+        release(settings, contracts, PRODUCT)
+    assert newest_release(settings, PRODUCT) is None
 
 
 def test_an_interrupted_release_leaves_nothing_to_see(settings, contracts, gold, monkeypatch):

@@ -1,0 +1,1 @@
+"""The assistant's side: an MCP server whose every answer comes from released open data."""
