@@ -266,7 +266,8 @@ def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:
     """
     path = _entry(address, version)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # not splitlines(): statistics may hold U+2028, which is no end of a line here
+        lines = path.read_text(encoding="utf-8").split("\n")
         actions = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
         raise LakeError(

@@ -55,11 +55,12 @@ def bronze_asset(settings: Settings, contract: SourceContract) -> dg.AssetsDefin
 
     @dg.asset(
         key=key,
-        group_name=contract.domain,
+        group_name="bronze",
         kinds={"delta", delivery.format.split("_")[0]},
         owners=[contract.ownership.contact],
         description=f"{contract.name}. {contract.description}".strip(),
         tags={
+            "domain": contract.domain,
             "organisation": contract.ownership.organisation,
             "initiative": contract.ownership.initiative,
             "protocol": delivery.protocol,

@@ -22,7 +22,7 @@ _TELEMETRY = dg.AssetKey(["bronze", "telemetry"])
 
 
 class LakeTranslator(DagsterDbtTranslator):
-    """Names assets by layer; a gold model's group is its subject."""
+    """Names and groups assets by layer, so that the graph reads from bronze to catalogue."""
 
     def __init__(self, contracts: Contracts) -> None:
         """Remember which sources `bronze.telemetry` stands for."""
@@ -34,9 +34,9 @@ class LakeTranslator(DagsterDbtTranslator):
         ]
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """`silver` for the shared model, the folder's name for a product."""
-        fqn: list[str] = dbt_resource_props["fqn"]
-        return fqn[2] if fqn[1] == "gold" and len(fqn) > 3 else fqn[1]
+        """The layer, which is the first folder below models/."""
+        layer: str = dbt_resource_props["fqn"][1]
+        return layer
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None

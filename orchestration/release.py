@@ -54,11 +54,11 @@ def release_asset(
     @dg.asset(
         key=release_key(product.id),
         deps=[dg.AssetKey(["gold", product.model])],
-        group_name=product.domain,
+        group_name="release",
         kinds={"parquet", "csv"},
         owners=[product.publication.contact.email],
         description=product.publication.title.en,
-        tags={"audience": product.publication.audience},
+        tags={"domain": product.domain, "audience": product.publication.audience},
     )
     def _release() -> dg.MaterializeResult[None]:
         try:
