@@ -49,7 +49,8 @@ def read(
                 when event.deviceInfo.devEui is null then 'format'
                 when event.time is null then 'time_missing'
                 when t is null then 'time_unreadable'
-                when coalesce(cardinality(event.object), 0) = 0 and event.data is null then 'no_measurement'
+                when coalesce(cardinality(event.object), 0) = 0 and event.data is null
+                    then 'no_measurement'
             end as rule,
             case rule
                 when 'layout' then 'this is not a whole JSON document'
