@@ -11,36 +11,41 @@ from lakehouse.settings import Settings
 
 INSTANT: Final = pa.timestamp("us", tz="UTC")
 
+
+def _column(name: str, kind: pa.DataType, comment: str, *, nullable: bool = True) -> pa.Field:
+    """A column whose comment is kept in the Delta schema, where analysts find it."""
+    return pa.field(name, kind, nullable=nullable, metadata={"comment": comment})
+
+
 TECHNICAL: Final = (
-    pa.field("_batch", pa.int64(), nullable=False),
-    pa.field("_delivery", pa.string(), nullable=False),
-    pa.field("_member", pa.string()),
-    pa.field("_row", pa.int64(), nullable=False),
-    pa.field("_landed_at", INSTANT, nullable=False),
+    _column("_batch", pa.int64(), "Batch of the source, counted from 1", nullable=False),
+    _column("_delivery", pa.string(), "sha-256 of the delivery's bytes", nullable=False),
+    _column("_member", pa.string(), "File in the delivery, when that was an archive"),
+    _column("_row", pa.int64(), "Line or record number in that file, from 1", nullable=False),
+    _column("_landed_at", INSTANT, "When the row landed, UTC", nullable=False),
 )
-"""Columns that say where a row came from: batch number of its source, sha-256 of the delivery,
-file inside the delivery when it was an archive, row or line number, and landing time."""
+"""Columns that say where a row came from."""
 
 TELEMETRY: Final = pa.schema(
     [
-        pa.field("device", pa.string(), nullable=False),
-        pa.field("channel", pa.string(), nullable=False),
-        pa.field("phenomenon_time", INSTANT, nullable=False),
-        pa.field("phenomenon_time_end", INSTANT),
-        pa.field("value", pa.float64()),
-        pa.field("text", pa.string()),
-        pa.field("unit", pa.string()),
-        pa.field("quality", pa.string(), nullable=False),
-        pa.field("quality_code", pa.string()),
-        pa.field("result_time", INSTANT),
-        pa.field("longitude", pa.float64()),
-        pa.field("latitude", pa.float64()),
-        pa.field("attributes", pa.string()),
+        _column("device", pa.string(), "Device as the source calls it", nullable=False),
+        _column("channel", pa.string(), "Channel, named by the contract", nullable=False),
+        _column("phenomenon_time", INSTANT, "When it was so; start of an interval", nullable=False),
+        _column("phenomenon_time_end", INSTANT, "End of the interval; null for an instant"),
+        _column("value", pa.float64(), "Value in the unit of the source"),
+        _column("text", pa.string(), "Value when it is no number"),
+        _column("unit", pa.string(), "Unit of the value as delivered (UCUM)"),
+        _column("quality", pa.string(), "good, uncertain or bad", nullable=False),
+        _column("quality_code", pa.string(), "The source's own quality code"),
+        _column("result_time", INSTANT, "When the source made or changed the value"),
+        _column("longitude", pa.float64(), "Delivered position, degrees east, WGS 84"),
+        _column("latitude", pa.float64(), "Delivered position, degrees north, WGS 84"),
+        _column("attributes", pa.string(), "What else was delivered with it, JSON"),
         *TECHNICAL,
     ]
 )
 """Bronze table of every telemetry source: one row per device, channel, time and revision, as
-delivered (units of the source, positions in WGS 84 degrees)."""
+delivered."""
 
 QUARANTINE: Final = pa.schema(
     [

@@ -27,7 +27,11 @@ def of_table(address: Path) -> Metadata:
         "dagster/column_schema": dg.MetadataValue.table_schema(
             dg.TableSchema(
                 columns=[
-                    dg.TableColumn(field.name, str(field.type).removeprefix("PrimitiveType"))
+                    dg.TableColumn(
+                        field.name,
+                        getattr(field.type, "type", str(field.type)),
+                        field.metadata.get("comment"),
+                    )
                     for field in table.schema().fields
                 ]
             )
