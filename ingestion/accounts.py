@@ -29,37 +29,43 @@ from lakehouse.settings import Settings
 class Seen:
     """Which deliveries of a source were dealt with before, and under which names.
 
-    A refused delivery counts as dealt with only under the contract that refused it: a mended
+    Whether one was taken, the bronze table's own marks say; the ledger only knows the names. A
+    refused delivery counts as dealt with only under the contract that refused it: a mended
     contract gives it another chance.
     """
 
     names: Mapping[str, frozenset[str]]
-    outcomes: Mapping[str, frozenset[str]]
-    contract: str
+    landed: frozenset[str]
+    refused: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings, contract: SourceContract) -> Self:
-        """Read it from the ledger table."""
+        """Read it from the ledger and the bronze table."""
         names: dict[str, set[str]] = {}
-        outcomes: dict[str, set[str]] = {}
+        refused: set[str] = set()
         for row in _rows(settings, contract.id):
-            if row["outcome"] == "refused" and row["batch_id"] != contract.digest:
-                continue
+            if row["outcome"] == "refused":
+                if row["batch_id"] != contract.digest:
+                    continue
+                refused.add(row["delivery"])
             names.setdefault(row["delivery"], set()).add(row["name"])
-            outcomes.setdefault(row["delivery"], set()).add(row["outcome"])
+        marks = {f"delivery:{sha256}": sha256 for sha256 in names}
+        held = delta.marked(tables.bronze(settings, contract.id), marks)
         return cls(
             {key: frozenset(found) for key, found in names.items()},
-            {key: frozenset(found) for key, found in outcomes.items()},
-            contract.digest,
+            frozenset(marks[mark] for mark in held),
+            frozenset(refused),
         )
 
     def under_this_name(self, sha256: str, name: str) -> bool:
-        """Whether these bytes came before under this very name."""
-        return name in self.names.get(sha256, ())
+        """Whether these bytes were dealt with before under this very name."""
+        return name in self.names.get(sha256, ()) and (
+            sha256 in self.landed or sha256 in self.refused
+        )
 
     def taken(self, sha256: str) -> bool:
         """Whether these bytes have landed before."""
-        return "landed" in self.outcomes.get(sha256, ())
+        return sha256 in self.landed
 
 
 def repair(settings: Settings, source_id: str) -> int:

@@ -154,7 +154,7 @@ def _check(item: Planned, result: ExpectationValidationResult) -> Check:
     if observed is not None:
         found = str(observed)
     else:
-        found = f"{unexpected} of {outcome.get('element_count', '?')} rows against it"
+        found = f"{unexpected:,} of {outcome.get('element_count', 0):,} rows break it"
     return Check(
         expectation=item.expectation.configuration.type,
         column=item.column,
