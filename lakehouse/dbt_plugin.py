@@ -97,8 +97,7 @@ def _register_bronze(
             "insert into lake.mapping values (?, ?)",
             [source_id, reference.mapping_digest(source, contracts.vocabulary)],
         )
-        if source.delivery.shape == "telemetry":
-            parts.append(f"select {duck.literal(source_id)} as source_id, * from bronze.{name}")
+        parts.append(f"select {duck.literal(source_id)} as source_id, * from bronze.{name}")
     connection.execute(f"create view bronze.telemetry as {' union all by name '.join(parts)}")
 
 

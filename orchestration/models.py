@@ -27,11 +27,7 @@ class LakeTranslator(DagsterDbtTranslator):
     def __init__(self, contracts: Contracts) -> None:
         """Remember which sources `bronze.telemetry` stands for."""
         super().__init__()
-        self._telemetry = [
-            bronze_key(source.id)
-            for source in contracts.sources.values()
-            if source.delivery.shape == "telemetry"
-        ]
+        self._telemetry = [bronze_key(source_id) for source_id in contracts.sources]
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """The layer, which is the first folder below models/."""

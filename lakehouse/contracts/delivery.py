@@ -150,11 +150,10 @@ class Pull(Frozen):
 
 
 class Delivery(Frozen):
-    """How bytes are fetched (`protocol`), read (`format`) and shaped into rows."""
+    """How bytes are fetched (`protocol`) and read (`format`)."""
 
     protocol: str
     format: str
-    shape: Literal["telemetry", "records"] = "telemetry"
     framing: Literal["lines", "document"] = "lines"
     """JSON formats: one document a line, or one document a file."""
     csv: CsvDialect = CsvDialect()

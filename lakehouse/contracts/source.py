@@ -78,7 +78,6 @@ class Column:
         delivered_as: Name in the delivery (`physicalName`, else the name).
         logical_type: ODCS logical type.
         required: Whether a row without it breaks the contract.
-        is_key: Whether it is part of the row's key (records).
         observed_property: Property it measures; None when it is not a channel.
         unit: UCUM code of its values as delivered.
         minimum: Smallest value a working sensor can give, in `unit`.
@@ -91,7 +90,6 @@ class Column:
     delivered_as: str
     logical_type: str
     required: bool
-    is_key: bool
     observed_property: str | None
     unit: str | None
     minimum: float | None
@@ -178,7 +176,6 @@ def _columns(document: Document) -> Iterator[Column]:
             delivered_as=item.get("physicalName", item["name"]),
             logical_type=item.get("logicalType", "string"),
             required=item.get("required", False),
-            is_key=item.get("primaryKey", False),
             observed_property=extra.get("observedProperty"),
             unit=extra.get("unit"),
             minimum=options.get("minimum"),
@@ -208,7 +205,7 @@ def _frequency(data: Mapping[str, Any]) -> int | None:
 
 def _problems(contract: SourceContract) -> Iterator[Problem]:
     """What no schema can say about one contract."""
-    path, delivery = contract.path, contract.delivery
+    path = contract.path
 
     def problem(key: str, what: str, remedy: str) -> Problem:
         return Problem(f"{path}: {key}", what, remedy)
@@ -229,15 +226,11 @@ def _problems(contract: SourceContract) -> Iterator[Problem]:
             f"K={contract.classification.k} may not stand in a shared lakehouse",
             "Keep the data where it was made.",
         )
-    if delivery.shape == "telemetry" and not contract.channels:
+    if not contract.channels:
         yield problem(
             "schema[0].properties",
             "no property names an observedProperty, so nothing would be measured",
             "Give at least one property the custom properties 'observedProperty' and 'unit'.",
-        )
-    if delivery.shape == "records" and not any(column.is_key for column in contract.columns):
-        yield problem(
-            "schema[0].properties", "no property is a primaryKey", "Mark what identifies a record."
         )
     yield from _column_problems(contract)
 
