@@ -77,10 +77,10 @@ def of_receipts(receipts: Iterable[Receipt]) -> Metadata:
     return shown
 
 
-def numbers(metadata: Mapping[str, object]) -> dict[str, int]:
-    """The integer values of some metadata, by name."""
+def plain(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, bool | int | float | str]:
+    """What of some metadata is a number, a truth or a text; schemas and the like are left out."""
     return {
-        name: int(value.value)
+        name: value.value
         for name, value in metadata.items()
-        if isinstance(value, dg.IntMetadataValue) and value.value is not None
+        if isinstance(value.value, bool | int | float | str)
     }

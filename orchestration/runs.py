@@ -15,7 +15,7 @@ from orchestration.automation import CHAINED_BY
 from orchestration.bronze import bronze_key
 from orchestration.code_location import build
 from orchestration.instance import instance
-from orchestration.metadata import numbers
+from orchestration.metadata import plain
 
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -95,8 +95,7 @@ def _stage(name: str, result: dg.ExecuteInProcessResult) -> Stage:
     for event in result.all_events:
         if event.is_step_materialization:
             made = event.step_materialization_data.materialization
-            shown = {key: value.value for key, value in made.metadata.items()}
-            assets[made.asset_key.to_user_string()] = shown | numbers(made.metadata)
+            assets[made.asset_key.to_user_string()] = plain(made.metadata)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             data = event.asset_check_evaluation_data
             key = f"{data.asset_key.to_user_string()}: {data.check_name}"

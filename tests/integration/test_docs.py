@@ -9,7 +9,7 @@ import pytest
 from ingestion import batch, ingest_source
 from ingestion.formats import FORMATS
 from lakehouse import tables
-from lakehouse.contracts import load_source
+from lakehouse.contracts import load_contracts, load_source
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
 
@@ -48,9 +48,7 @@ def test_add_a_source_lands_what_the_guide_says(settings, tmp_path):
     told = re.search(r"(\d) records, (\d) rows in, (\d) landed, (\d) quarantined", _page())
     assert told is not None
     assert tuple(map(int, told.groups())) == (6, 6, 4, 2)
-    quarantined = rows(
-        tables.quarantine(settings, "trafik_vagvader"), "_row, rule, reason", "_row"
-    )
+    quarantined = rows(tables.quarantine(settings, "trafik_vagvader"), "_row, rule, reason", "_row")
     listed = re.findall(r"^\| (\d+) \| (\w+) \| (.+?) \|$", _page(), re.M)
     assert [(str(row), rule, reason) for row, rule, reason in quarantined] == listed
     bronze = rows(
@@ -67,8 +65,6 @@ def test_add_a_source_lands_what_the_guide_says(settings, tmp_path):
 
 
 def test_the_guides_source_uses_only_words_of_the_vocabulary(tmp_path):
-    from lakehouse.contracts import load_contracts
-
     folder = tmp_path / "contracts" / "sources"
     folder.mkdir(parents=True)
     (folder / "trafik_vagvader.yaml").write_text(block("add_a_source.md", "yaml"), "utf-8")
@@ -78,15 +74,17 @@ def test_the_guides_source_uses_only_words_of_the_vocabulary(tmp_path):
 def test_add_a_format_reads_what_the_guide_says(settings, tmp_path, monkeypatch):
     module = ModuleType("key_value")
     exec(block("add_a_format.md", "python"), module.__dict__)  # noqa: S102 - the guide's own code
-    monkeypatch.setattr(
-        batch, "FORMATS", MappingProxyType({**FORMATS, "key_value": module.read})
+    monkeypatch.setattr(batch, "FORMATS", MappingProxyType({**FORMATS, "key_value": module.read}))
+    text = block("add_a_source.md", "yaml").replace(
+        "format: csv\n      csv:", "format: key_value\n      csv:"
     )
-    text = block("add_a_source.md", "yaml").replace("format: csv\n      csv:", "format: key_value\n      csv:")
     contract = tmp_path / "trafik_vagvader.yaml"
     contract.write_text(text, "utf-8")
     inbox = settings.inbox / "trafik_vagvader"
     inbox.mkdir(parents=True)
-    lines = "t=1763596800;dev=V001;road_temperature=-1.5\nt=1763598600;dev=V001;road_temperature=x\n"
+    lines = (
+        "t=1763596800;dev=V001;road_temperature=-1.5\nt=1763598600;dev=V001;road_temperature=x\n"
+    )
     (inbox / "pairs.csv").write_text(lines, "utf-8")
 
     outcome = ingest_source(settings, load_source(contract))
