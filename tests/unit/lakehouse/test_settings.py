@@ -72,7 +72,7 @@ def test_a_child_process_gets_the_same_settings(tmp_path):
 
 @pytest.mark.parametrize("text", ["2026-06-01", "1 januari", "", "2026-13-01"])
 def test_go_live_is_a_first_of_january(text):
-    with pytest.raises(SettingsError, match="SJOSTAD_DAILY_FROM.*first day of a year") as caught:
+    with pytest.raises(SettingsError, match=r"SJOSTAD_DAILY_FROM.*first day of a year") as caught:
         Settings.from_environment({"SJOSTAD_DAILY_FROM": text})
     assert "such as 2026-01-01" in str(caught.value)
 
