@@ -60,8 +60,11 @@ def load(
     Raises:
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
+    text = _as_utf8(member, encoding)
+    if text.stat().st_size == 0:
+        return
     reader = pacsv.open_csv(
-        _as_utf8(member, encoding),
+        text,
         read_options=pacsv.ReadOptions(column_names=["line"], block_size=_LONGEST_LINE),
         parse_options=pacsv.ParseOptions(
             delimiter=_NO_DELIMITER,
