@@ -16,6 +16,8 @@ from lakehouse.duck import literal
 from lakehouse.timeline import stretch_table
 
 _HAS_OFFSET = r":\d{2}(\.\d+)? ?(Z|z|[+-]\d{2}(:?\d{2})?)$"
+_NO_SECONDS = r"([T ]\d{2}:\d{2})( ?[Zz+-])"
+_NO_OFFSET = r"[+-][2-9]\d(:?\d{2})?$"
 _MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
@@ -39,11 +41,15 @@ def parse(text: str, form: str) -> Parsed:
         Expressions of type TIMESTAMP; both are null when the text cannot be read.
     """
     nothing = "null::timestamp"
+    # DuckDB takes the words infinity and epoch for times, in any format.
+    text = f"case when regexp_matches({text}, '[0-9]') then {text} end"
     match form:
         case "iso8601":
             has_offset = f"regexp_matches({text}, {literal(_HAS_OFFSET)})"
+            whole = f"regexp_replace({text}, {literal(_NO_SECONDS)}, '\\1:00\\2')"
             return Parsed(
-                f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end",
+                f"""case when {has_offset} and not regexp_matches({text}, '{_NO_OFFSET}')
+                    then timezone('UTC', try_cast({whole} as timestamptz)) end""",
                 f"case when not {has_offset} then try_cast({text} as timestamp) end",
             )
         case "epoch_ms":

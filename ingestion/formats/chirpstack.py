@@ -95,8 +95,9 @@ with entries as (
     from events where rule is null and cardinality(event.object) > 0
 ),
 leaves as (
-    select _file, _row, entry.key as channel, entry.value as atom, json_type(entry.value) as kind
-    from entries where json_type(entry.value) not in ('OBJECT', 'ARRAY')
+    select _file, _row, entry.key as channel, entry.value as atom,
+        coalesce(json_type(entry.value), 'NULL') as kind
+    from entries where kind not in ('OBJECT', 'ARRAY')
     union all
     select _file, _row,
         entry.key || regexp_replace(replace(replace(tree.fullkey, '$', ''), '"', ''),
