@@ -41,6 +41,8 @@ SCHEMA: Final = pa.schema(
 """A page as landed: rows of `sqlt_data_*` with the tag's path; t_stamp is epoch ms in UTC."""
 
 _HOUR_MS: Final = 3_600_000
+_LAST_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 _FIRST_WAIT_S: Final = 0.5
 Answer = TypeVar("Answer")
 
@@ -219,4 +221,6 @@ def _whole_instants(page: pa.Table, page_rows: int) -> tuple[pa.Table, int | Non
 
 
 def _instant(epoch_ms: int) -> str:
+    if epoch_ms > _LAST_MS:
+        return str(epoch_ms)  # no calendar has it; the row itself goes to quarantine
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
