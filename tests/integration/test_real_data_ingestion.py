@@ -80,7 +80,18 @@ def test_smhi_counts_its_header_too(outcome_of, manifest, name):
     assert outcome.refused == ()
     for receipt in outcome.receipts:
         assert receipt.ledger.records + SMHI_HEADER_LINES == manifest[receipt.name]
-    assert outcome.ledger.landed == outcome.ledger.records
+    assert outcome.ledger.adds_up
+    assert outcome.ledger.duplicates == outcome.ledger.filtered_rows == 0
+
+
+def test_snow_depths_below_zero_are_held_with_their_values(world, outcome_of):
+    """SMHI writes -0.01 and -0.02, codes rather than depths, on nine winter mornings."""
+    outcome_of("smhi_snow_depth")
+    rows = world.quarantine("smhi_snow_depth")
+    assert {row["rule"] for row in rows} == {"value_below_minimum"}
+    assert Counter(row["raw"].split(";")[2] for row in rows) == {"-0.02": 7, "-0.01": 2}
+    for name in ("smhi_precipitation", "smhi_temperature"):
+        assert outcome_of(name).ledger.quarantined == 0
 
 
 def test_sums_that_are_known(outcome_of):
