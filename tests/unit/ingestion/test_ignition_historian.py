@@ -169,7 +169,8 @@ def shared_historian(tmp_path_factory):
     return lake, made
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=5, deadline=None)
 @given(
     instants=st.lists(
         st.tuples(st.integers(1, 12), st.sets(st.integers(1, 4), min_size=1), st.booleans()),
@@ -214,6 +215,7 @@ def test_too_many_values_in_one_instant(lake, historian, plant):
     assert lake.ingest(plant(pageRows=6)).ledger.landed == 6
 
 
+@pytest.mark.slow
 def test_overlap_counts_nothing_twice(lake, historian, plant):
     steps = [(1, START + n * HOUR // 4, float(n)) for n in range(10)]
     historian.store("sqlt_data_1_2026_10", steps)
@@ -253,6 +255,7 @@ def test_late_value_arrives_on_the_next_pull(lake, historian, plant):
     assert lake.ingest(plant()).ledger.landed == 0
 
 
+@pytest.mark.slow
 def test_link_that_breaks_between_pages_keeps_what_was_taken(lake, historian, plant, monkeypatch):
     historian.store("sqlt_data_1_2026_10", [(1, START + n * HOUR, float(n)) for n in range(10)])
     real = ignition_historian._page
