@@ -110,7 +110,7 @@ def record_refusal(
     receipt = Receipt(
         delivery=sha256,
         name=offer.name,
-        size=offer.path.lstat().st_size,
+        size=offer.size,
         outcome="refused",
         reason=reason,
     )

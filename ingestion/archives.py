@@ -10,6 +10,8 @@ Source: RFC 1952 (gzip), POSIX.1-2001 pax (tar), APPNOTE 6.3.10 (zip).
 from __future__ import annotations
 
 import gzip
+import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -27,6 +29,15 @@ MAX_RATIO: Final = 200
 MAX_FILES: Final = 100_000
 _CHUNK: Final = 1 << 20
 _FREE: Final = 1 << 20
+_DAMAGE: Final = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    RuntimeError,  # zipfile: encrypted, or packed in a way it does not know
+)
 
 
 def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
@@ -57,7 +68,7 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
             return [(None, _gunzip(landed, scratch / "plain"))]
         if name.endswith(".zip"):
             return _unzip(landed, scratch)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise _refuse(landed, f"the archive is damaged: {error}") from error
     return [(None, landed.path)]
 
@@ -85,7 +96,25 @@ def _untar(landed: Landed, archive: Path, scratch: Path) -> list[tuple[str | Non
             target = _place(landed, entry.name, scratch, len(found))
             total += _pour(landed, packed, target, total)
             found.append((entry.name, target))
+        end = tar.offset
+    _require_end(landed, archive, end)
     return _some(landed, found)
+
+
+def _require_end(landed: Landed, archive: Path, end: int) -> None:
+    """What follows the last entry must be the zeros that end an archive.
+
+    tarfile takes a broken entry, or a file cut between two entries, for the end.
+    """
+    size = 0
+    with archive.open("rb") as file:
+        file.seek(end)
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            if chunk.strip(b"\0"):
+                raise _refuse(landed, "the archive is damaged: an entry in it cannot be read")
+    if size < tarfile.BLOCKSIZE:
+        raise _refuse(landed, "the archive is cut: its end is missing")
 
 
 def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
@@ -93,6 +122,8 @@ def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     total = 0
     with zipfile.ZipFile(landed.path) as archive:
         for entry in _files(archive):
+            if stat.S_ISLNK(entry.external_attr >> 16):
+                raise _refuse(landed, f"'{entry.filename}' in the archive is a link")
             target = _place(landed, entry.filename, scratch, len(found))
             with archive.open(entry) as packed:  # reading to the end checks the CRC
                 total += _pour(landed, packed, target, total)

@@ -130,7 +130,8 @@ def _compare(
 
     A fate is `landed`, `quarantined`, `duplicate` or `filtered`. A sound row is a duplicate if
     the batch or bronze already has one with the same content; the same key with another value
-    is a correction and lands. A broken row is one if quarantine holds the same row already.
+    is a correction and lands. A broken row is one if quarantine holds the same row of another
+    delivery; of this delivery, an attempt that was cut short has left it there (`is_held`).
     """
     connection.execute(
         """
@@ -146,10 +147,11 @@ def _compare(
         from judged where verdict = 'sound';
 
         create or replace temp table broken as
-        select j._file, j._row, j.channel, j.rule, j.reason, r._raw as raw,
+        select j._file, j._row, j.channel, j.rule, j.reason, r._raw as raw, f._delivery, f._member,
             row_number() over (
                 partition by j.channel, j.rule, r._raw order by j._file, j._row) as occurrence
-        from judged j join records r using (_file, _row) where verdict = 'broken';
+        from judged j join records r using (_file, _row) join files f using (_file)
+        where verdict = 'broken';
         """
     )
     connection.execute(
@@ -160,8 +162,10 @@ def _compare(
         from sound s;
 
         create or replace temp table quarantining as
-        select w.*, case when occurrence > 1 or {_is_held(settings, contract)}
-            then 'duplicate' else 'quarantined' end as fate
+        select w.* exclude (_delivery, _member),
+            case when occurrence > 1 or {_is_held(settings, contract, "q._delivery <> w._delivery")}
+            then 'duplicate' else 'quarantined' end as fate,
+            {_is_held(settings, contract, _SAME_PLACE)} as is_held
         from broken w;
 
         create or replace temp table settled as
@@ -190,14 +194,19 @@ def _is_known(
             and {_SAME_CONTENT})"""
 
 
-def _is_held(settings: Settings, contract: SourceContract) -> str:
-    """SQL: whether quarantine has the row `w`."""
+_SAME_PLACE = """q._delivery = w._delivery and q._member is not distinct from w._member
+    and q._row = w._row"""
+
+
+def _is_held(settings: Settings, contract: SourceContract, where: str) -> str:
+    """SQL: whether quarantine has the row `w`, in a place that fulfils `where`."""
     quarantine = tables.quarantine(settings, contract.id)
     if not delta.exists(quarantine):
         return "false"
     return f"""exists (
         select 1 from {delta_scan(quarantine)} q
-        where q.raw = w.raw and q.rule = w.rule and q.channel is not distinct from w.channel)"""
+        where q.raw = w.raw and q.rule = w.rule and q.channel is not distinct from w.channel
+            and {where})"""
 
 
 def _receipts(
@@ -272,6 +281,9 @@ def _findings(
     return found
 
 
+_PENDING = "fate = 'quarantined' and not is_held"
+
+
 def _commit(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -287,18 +299,19 @@ def _commit(
     identity = batch_id(contract.id, [delivery.sha256 for delivery in deliveries])
     technical = f"""{number}::bigint as _batch, _delivery, _member, _row,
         timestamptz '{datetime.now(UTC).isoformat()}' as _landed_at"""
-    if total.quarantined:
+    if connection.execute(f"select exists (from quarantining where {_PENDING})").fetchall()[0][0]:
         delta.append(
             tables.quarantine(settings, contract.id),
             _rows(
                 connection,
                 f"""select reason, rule, channel, raw, name, {technical}
                 from quarantining join files using (_file)
-                where fate = 'quarantined' order by _file, _row""",
+                where {_PENDING} order by _file, _row""",
                 tables.QUARANTINE,
             ),
             tables.QUARANTINE,
-            marks={f"batch:{identity}": 1},
+            # Under another contract other rows may be broken: that is another attempt.
+            marks={f"batch:{identity}:{contract.digest}": 1},
             description=f"Rows of {contract.id} that broke its contract.",
         )
     commit = delta.append(

@@ -15,7 +15,11 @@ from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import literal
 from lakehouse.timeline import stretch_table
 
-_HAS_OFFSET = r"(Z|z|[+-]\d{2}:?\d{2})$"
+_HAS_OFFSET = r":\d{2}(\.\d+)? ?(Z|z|[+-]\d{2}(:?\d{2})?)$"
+_NO_SECONDS = r"([T ]\d{2}:\d{2})( ?[Zz+-])"
+_NO_OFFSET = r"[+-][2-9]\d(:?\d{2})?$"
+_MAX_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +41,34 @@ def parse(text: str, form: str) -> Parsed:
         Expressions of type TIMESTAMP; both are null when the text cannot be read.
     """
     nothing = "null::timestamp"
+    # DuckDB takes the words infinity and epoch for times, in any format.
+    text = f"case when regexp_matches({text}, '[0-9]') then {text} end"
     match form:
         case "iso8601":
             has_offset = f"regexp_matches({text}, {literal(_HAS_OFFSET)})"
+            whole = f"regexp_replace({text}, {literal(_NO_SECONDS)}, '\\1:00\\2')"
             return Parsed(
-                f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end",
+                f"""case when {has_offset} and not regexp_matches({text}, '{_NO_OFFSET}')
+                    then timezone('UTC', try_cast({whole} as timestamptz)) end""",
                 f"case when not {has_offset} then try_cast({text} as timestamp) end",
             )
         case "epoch_ms":
-            return Parsed(f"make_timestamp(1000 * try_cast({text} as bigint))", nothing)
+            return Parsed(from_epoch_ms(f"try_cast({text} as bigint)"), nothing)
         case "epoch_s":
-            micros = f"round(1e6 * try_cast({text} as double))"
-            return Parsed(f"make_timestamp(try_cast({micros} as bigint))", nothing)
+            return Parsed(from_epoch_ms(f"1e3 * try_cast({text} as double)"), nothing)
         case _ if "%z" in form:
             return Parsed(f"timezone('UTC', try_strptime({text}, {literal(form)}))", nothing)
         case _:
             return Parsed(nothing, f"try_strptime({text}, {literal(form)})")
+
+
+def from_epoch_ms(number: str) -> str:
+    """SQL of the instant that a number of milliseconds since 1970 names; null when none can be.
+
+    A number no calendar has would end the whole batch with an error.
+    """
+    return f"""case when abs({number}) <= {_MAX_MS}
+        then make_timestamp(cast(round(1000 * ({number})) as bigint)) end"""
 
 
 def resolve(
@@ -64,9 +80,10 @@ def resolve(
         connection: Where both live.
         rule: Zone and fold policy.
         source: Table with `_file`, `_row`, `device`, `time_text`, `instant` and `wall`
-            (TIMESTAMP), and whatever else is to be kept.
-        target: Name of the new table: the same columns with `t` (TIMESTAMP, UTC), `time_rule`
-            and `time_problem`; exactly one of `t` and `time_rule` is null.
+            (TIMESTAMP), the same of the end, `end_instant` and `end_wall`, and whatever else
+            is to be kept.
+        target: Name of the new table: the same columns with `t` and `t_end` (TIMESTAMP, UTC),
+            `time_rule` and `time_problem`; exactly one of `t` and `time_rule` is null.
     """
     connection.register("wall_clock", stretch_table(rule.zone))
     zone = rule.zone.replace("'", "''")
@@ -74,8 +91,10 @@ def resolve(
         f"""
         create or replace temp table {target} as
         with laid as (
-            select s.*, c.earlier_s, c.later_s
-            from {source} s asof left join wall_clock c on s.wall >= c.local_from
+            select s.* replace ({_dated("s.instant")} as instant, {_dated("s.wall")} as wall),
+                c.earlier_s, c.later_s, e.earlier_s as end_earlier_s, e.later_s as end_later_s
+            from {source} s asof left join wall_clock c on {_dated("s.wall")} >= c.local_from
+                asof left join wall_clock e on {_dated("s.end_wall")} >= e.local_from
         ),
         twice as (
             select _file, _row,
@@ -85,13 +104,20 @@ def resolve(
             window same_time as (partition by _file, device, wall order by _row)
         ),
         settled as (
-            select l.* exclude (earlier_s, later_s),
+            select l.* exclude (earlier_s, later_s, end_earlier_s, end_later_s),
                 case
                     when instant is not null then instant
                     when wall is null or earlier_s is null then null
                     when later_s is null then wall - to_seconds(earlier_s)
                     else {_FOLDS[rule.fold]}
                 end as t,
+                -- An interval ends after it has begun: of two readings, at the first that does.
+                case
+                    when end_instant is not null then end_instant
+                    when end_wall - to_seconds(end_earlier_s) > t or end_later_s is null
+                        then end_wall - to_seconds(end_earlier_s)
+                    else end_wall - to_seconds(end_later_s)
+                end as t_end,
                 wall is not null and instant is null and earlier_s is null as does_not_exist
             from laid l left join twice using (_file, _row)
         )
@@ -115,6 +141,12 @@ def resolve(
         """.replace("{!r}", "''{}''")
     )
     connection.unregister("wall_clock")
+
+
+def _dated(time: str) -> str:
+    """SQL of a time if it lies within the wall clocks' stretches and four-digit years."""
+    first, last = "timestamp '1850-01-01'", "timestamp '9999-12-30'"
+    return f"case when {time} between {first} and {last} then {time} end"
 
 
 _FOLDS = {

@@ -26,6 +26,14 @@ class Offer:
     marks: Mapping[str, int] = field(default_factory=dict)
     is_pulled: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes that lie there now; 0 when the file has gone since it was listed."""
+        try:
+            return self.path.lstat().st_size
+        except FileNotFoundError:
+            return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:

@@ -24,8 +24,12 @@ def digest(path: Path) -> str:
     """The sha-256 of a file, lower-case hex.
 
     Raises:
-        DeliveryRefused: It is a symbolic link or cannot be read.
+        DeliveryRefused: It is or lies behind a symbolic link, or cannot be read.
     """
+    if path.parent.resolve() != path.parent.absolute():
+        raise DeliveryRefused(
+            Problem(str(path), "the folder is reached through a link", "Deliver a plain file.")
+        )
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:

@@ -60,8 +60,20 @@ def load(
     Raises:
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
-    reader = pacsv.open_csv(
-        _as_utf8(member, encoding),
+    text = _as_utf8(member, encoding)
+    if text.stat().st_size == 0:
+        return
+    try:
+        _insert(connection, member, _reader(text), skip)
+    except (pa.ArrowInvalid, duckdb.Error) as error:
+        raise DeliveryRefused(
+            Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
+        ) from error
+
+
+def _reader(text: Path) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        text,
         read_options=pacsv.ReadOptions(column_names=["line"], block_size=_LONGEST_LINE),
         parse_options=pacsv.ParseOptions(
             delimiter=_NO_DELIMITER,
@@ -74,8 +86,16 @@ def load(
             column_types={"line": pa.string()}, strings_can_be_null=False
         ),
     )
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    member: Member,
+    reader: pacsv.CSVStreamingReader,
+    skip: int,
+) -> None:
+    connection.register("lines_of_file", reader)
     try:
-        connection.register("lines_of_file", reader)
         connection.execute(
             """
             insert into records
@@ -85,10 +105,6 @@ def load(
             """,
             [member.number, skip],
         )
-    except (pa.ArrowInvalid, duckdb.Error) as error:
-        raise DeliveryRefused(
-            Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
-        ) from error
     finally:
         connection.unregister("lines_of_file")
 

@@ -49,7 +49,8 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
         create or replace temp table judged as
         with known as (
             select o.* exclude (rule, reason), o.rule as found_rule, o.reason as found_reason,
-                c.channel is not null as is_known, c.* exclude (channel, devices),
+                c.channel is not null as is_known, c.* exclude (channel, devices, delivered_as),
+                coalesce(c.delivered_as, o.channel) as delivered_as,
                 f.received_at
             from offered o
             join files f using (_file)
@@ -63,6 +64,7 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
                     when t is null then 'time_missing'
                     when t > received_at + interval {FUTURE_MINUTES} minutes then 'time_in_future'
                     when coalesce(device, '') = '' then 'device_missing'
+                    when coalesce(channel, '') = '' then 'channel_missing'
                     when not is_known and {unknown} is not null then {unknown}
                     when cell is null and {has_no_value} and quality <> 'bad'
                         then case when keeps_empty then 'value_missing' else 'empty_value' end
@@ -86,6 +88,7 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
                     then format('the time {{}} UTC lies after the delivery, received {{}} UTC',
                         t, received_at)
                 when 'device_missing' then 'the row names no device'
+                when 'channel_missing' then 'the row names no channel'
                 when 'channel_unknown'
                     then format('the contract has no channel ''{{}}''', channel)
                 when 'value_missing' then format('{{}} is empty', delivered_as)

@@ -16,11 +16,12 @@ from typing import Final
 from ingestion import accounts
 from ingestion.batch import Batch, delivery_mark, take
 from ingestion.deliveries import Landed, Offer
+from ingestion.formats import FORMATS
 from ingestion.landing import digest, discard, land
 from ingestion.protocols import PROTOCOLS
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.errors import DeliveryRefused, LakeConflict, Problem
+from lakehouse.errors import ContractError, DeliveryRefused, LakeConflict, Problem
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -37,7 +38,8 @@ class SourceOutcome:
     Attributes:
         source_id: The source.
         receipts: One for each delivery that was new, duplicate or refused.
-        passed_over: Deliveries that still lie in the inbox and were taken before.
+        passed_over: Deliveries that still lie in the inbox, or pages pulled once more, whose
+            bytes were taken before.
         reread: Rows of a pull's overlap that were read again and all known.
         version: Version of the bronze table afterwards; None if there is no table yet.
     """
@@ -74,10 +76,12 @@ def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome
         contract: The source.
 
     Raises:
+        ContractError: The contract's protocol or format is none that there is.
         SourceUnavailable: The source did not answer; what was taken before that is kept.
         Busy: Another process is ingesting this source.
         LakeError: The lake cannot be written.
     """
+    _require_known(contract)
     with exclusive(settings, f"ingest.{contract.id}"), _scratch(settings) as scratch:
         accounts.repair(settings, contract.id)
         tally = _Tally([])
@@ -90,6 +94,22 @@ def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome
             tally.reread,
             delta.version_of(tables.bronze(settings, contract.id)),
         )
+
+
+def _require_known(contract: SourceContract) -> None:
+    delivery = contract.delivery
+    for key, name, known in (
+        ("protocol", delivery.protocol, list(PROTOCOLS)),
+        ("format", delivery.format, list(FORMATS)),
+    ):
+        if name not in known:
+            raise ContractError(
+                Problem(
+                    f"{contract.path}: customProperties.delivery.{key}",
+                    f"'{name}' is no {key} that there is",
+                    f"Write one of: {', '.join(known)}.",
+                )
+            )
 
 
 def _scratch(settings: Settings) -> tempfile.TemporaryDirectory[str]:
@@ -107,7 +127,7 @@ def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iter
             yield [offer]
             continue
         group.append(offer)
-        size += offer.path.lstat().st_size
+        size += offer.size
         if size >= _BATCH_BYTES or len(group) >= _BATCH_DELIVERIES:
             yield group
             group, size = [], 0
@@ -126,17 +146,19 @@ def _take_group(
     fresh: dict[str, Landed] = {}
     again: list[tuple[Offer, str]] = []
     for offer in group:
+        sha256 = ""
         try:
             sha256 = digest(offer.path)
+            if seen.under_this_name(sha256, offer.name) or (
+                offer.is_pulled and seen.taken(sha256)  # a page's name follows the cursor
+            ):
+                tally.passed_over += 1
+            elif seen.taken(sha256) or sha256 in fresh:
+                again.append((offer, sha256))
+            else:
+                fresh[sha256] = land(settings, contract.id, offer, sha256)
         except DeliveryRefused as refusal:
-            _refuse(settings, contract, offer, "", refusal, tally)
-            continue
-        if seen.under_this_name(sha256, offer.name):
-            tally.passed_over += 1
-        elif seen.taken(sha256) or sha256 in fresh:
-            again.append((offer, sha256))
-        else:
-            fresh[sha256] = land(settings, contract.id, offer, sha256)
+            _refuse(settings, contract, offer, sha256, refusal, tally)
     _take(settings, contract, list(fresh.values()), scratch, tally)
     accounts.repair(settings, contract.id)
     _take_again(settings, contract, again, tally)

@@ -56,14 +56,19 @@ def open_table(address: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table.
 
     Raises:
-        LakeError: There is no readable table at the address.
+        LakeError: There is no readable table at the address, or its log entry is empty.
     """
     try:
-        return DeltaTable(str(address), version=version)
+        table = DeltaTable(str(address), version=version)
     except (TableNotFoundError, DeltaError) as error:
         raise LakeError(
             Problem(str(address), f"no readable Delta table: {error}", "Run 'sjostad doctor'.")
         ) from error
+    # delta-rs takes an empty entry, which a power cut can leave, for a commit without rows.
+    entry = _entry(address, table.version())
+    if entry.is_file() and entry.stat().st_size == 0:
+        raise _empty(entry)
+    return table
 
 
 def version_of(address: Path) -> int | None:
@@ -274,10 +279,14 @@ def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:
             Problem(str(path), f"the log entry cannot be read: {error}", "Run 'sjostad doctor'.")
         ) from error
     if not actions:
-        raise LakeError(
-            Problem(str(path), "the log entry is empty", "Restore the table; see operations.md.")
-        )
+        raise _empty(path)
     return actions
+
+
+def _empty(entry: Path) -> LakeError:
+    return LakeError(
+        Problem(str(entry), "the log entry is empty", "Restore the table; see operations.md.")
+    )
 
 
 def _entry(address: Path, version: int) -> Path:

@@ -7,6 +7,7 @@ answers to one set of contracts.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,8 +145,15 @@ def _first_of_january(text: str) -> date:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
         raise SettingsError(
-            Problem("SJOSTAD_PATIENCE_S", f"'{text}' is not a number", "Write seconds, such as 30.")
-        ) from None
+            Problem(
+                "SJOSTAD_PATIENCE_S",
+                f"'{text}' is not a number of seconds",
+                "Write seconds, such as 30.",
+            )
+        )
+    return seconds

@@ -21,6 +21,7 @@ STATIONS: Final = (
 )
 ROOF: Final = "TORK-01"
 EMPTY: Final = "-"
+BROKEN: Final = "FEL"
 
 _EMPTY_CHANCE = 0.002
 _FAULT_CHANCE = 0.0006
@@ -40,6 +41,11 @@ class Row(NamedTuple):
     def cells(self) -> tuple[str, str, str]:
         """The measured values."""
         return (self.pm10, self.pm2_5, self.no2)
+
+    @property
+    def empty(self) -> int:
+        """Cells that give no reading. In a row of a broken station an empty cell is one: a gap."""
+        return 0 if self.status == BROKEN else self.cells.count(EMPTY)
 
 
 def stations_of(scale: float) -> tuple[str, ...]:
@@ -76,7 +82,7 @@ def station_rows(
         if status == "KAL":
             gas = 0.4 + rng.random() / 2  # zero gas runs through the instrument
         pm10, pm2_5, no2 = (_cell(value, rng.random()) for value in (fine + coarse, fine, gas))
-        if status == "FEL":
+        if status == BROKEN:
             pm10 = pm2_5 = EMPTY  # the optics failed; the gas cell works on
         yield Row(station, f"{slot.local:%Y-%m-%d %H:%M}", pm10, pm2_5, no2, status)
 
@@ -94,4 +100,4 @@ def _status(slot: Slot, number: int, chance: float) -> str:
     # At 03 and not at 02: a calibration does not fall into the hour that comes twice.
     if slot.local.hour == 3 and slot.local.minute == 15 * (number % 4):
         return "KAL"
-    return "FEL" if chance < _FAULT_CHANCE else "OK"
+    return BROKEN if chance < _FAULT_CHANCE else "OK"

@@ -90,7 +90,7 @@ def _overlap(name: str, before: Sequence[Row], after: Sequence[Row], seed: int) 
     for index in _pick(rows, CORRECTIONS, seed, "corrections"):
         old = float(rows[index].pm10.replace(",", "."))
         rows[index] = rows[index]._replace(pm10=decimal_comma(old * 1.2 + 0.5))
-    repeated = sum(cell != EMPTY for row in rows for cell in row.cells) - CORRECTIONS
+    repeated = sum(len(row.cells) - row.empty for row in rows) - CORRECTIONS
     faults = {"correction": CORRECTIONS, "repeated_row": repeated}
     return _parcel(name, rows, duplicates=repeated, faults=faults)
 
@@ -124,14 +124,14 @@ def _parcel(
     faults: Mapping[str, int] | None = None,
 ) -> Parcel:
     offered = sum(len(row.cells) for row in rows)
-    empty = sum(row.cells.count(EMPTY) for row in rows)
+    empty = sum(row.empty for row in rows)
     ledger = Ledger(
         records=len(rows),
         rows_in=offered,
         landed=offered - empty - quarantined - duplicates,
         quarantined=quarantined,
         duplicates=duplicates,
-        filtered={"empty": empty} if empty else {},
+        filtered={"empty_value": empty} if empty else {},
     )
     lines = [HEADER, *(";".join(row) for row in rows), ""]
     content = "\r\n".join(lines).encode("iso-8859-1")

@@ -56,7 +56,7 @@ class SourceSummary:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledgers of all files added up; empty cells are filtered by the rule `empty`."""
+        """The ledgers of all files added up; empty cells fall to `empty_value`."""
         total = Ledger()
         for delivery in self.deliveries:
             total += delivery.ledger

@@ -17,6 +17,7 @@ import duckdb
 from ingestion import clocks, lines
 from ingestion.deliveries import Member
 from lakehouse.contracts import SourceContract
+from lakehouse.duck import literal
 
 _EVENT = """{
     "deduplicationId": "VARCHAR", "time": "VARCHAR",
@@ -33,7 +34,7 @@ def read(
     """Read uplink events into `records` and `offered`."""
     for member in members:
         if contract.delivery.framing == "document":
-            text = member.path.read_bytes().decode("utf-8", errors="replace")
+            text = member.path.read_bytes().decode("utf-8-sig", errors="replace")
             connection.execute("insert into records values (?, 1, ?)", [member.number, text])
         else:
             lines.load(connection, member, "utf-8")
@@ -43,7 +44,8 @@ def read(
         create or replace temp table events as
         select _file, _row, document, event, {time.instant} as t,
             case
-                when document is null then 'layout'
+                when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
+                when document is null or has_twins then 'layout'
                 when json_exists(document, 'applicationID') or json_exists(document, 'devEUI')
                     then 'format'
                 when event.deviceInfo.devEui is null then 'format'
@@ -53,7 +55,9 @@ def read(
                     then 'no_measurement'
             end as rule,
             case rule
-                when 'layout' then 'this is not a whole JSON document'
+                when 'encoding' then 'bytes that are not utf-8'
+                when 'layout' then case when has_twins then 'object names a key twice'
+                    else 'this is not a whole JSON document' end
                 when 'format' then case when not json_exists(document, 'deviceInfo')
                     then 'no ChirpStack v4 uplink: deviceInfo is missing'
                         || case when json_exists(document, 'applicationID')
@@ -64,10 +68,18 @@ def read(
                 when 'no_measurement' then 'the uplink carries neither object nor data'
             end as reason
         from (
-            select _file, _row, document,
-                from_json(case when json_type(document) = 'OBJECT' then document else '{{}}' end,
+            select _file, _row, _raw, document, has_twins,
+                from_json(
+                    case when json_type(document) = 'OBJECT' and not has_twins then document
+                        else '{{}}' end,
                     ?) as event
-            from (select *, try_cast(_raw as json) as document from records)
+            from (
+                select *, len(keys) > len(list_distinct(keys)) as has_twins
+                from (
+                    select *, coalesce(json_keys(document, '$.object'), []) as keys
+                    from (select *, try_cast(_raw as json) as document from records)
+                )
+            )
         )
         """,
         [_EVENT],
@@ -83,8 +95,9 @@ with entries as (
     from events where rule is null and cardinality(event.object) > 0
 ),
 leaves as (
-    select _file, _row, entry.key as channel, entry.value as atom, json_type(entry.value) as kind
-    from entries where json_type(entry.value) not in ('OBJECT', 'ARRAY')
+    select _file, _row, entry.key as channel, entry.value as atom,
+        coalesce(json_type(entry.value), 'NULL') as kind
+    from entries where kind not in ('OBJECT', 'ARRAY')
     union all
     select _file, _row,
         entry.key || regexp_replace(replace(replace(tree.fullkey, '$', ''), '"', ''),

@@ -59,14 +59,24 @@ def _header(member: Member, contract: SourceContract) -> tuple[str, ...]:
         )
     header = tuple(name.strip() for name in _split(top[-1], dialect))
     wanted = [column.delivered_as for column in contract.columns]
-    missing = [name for name in wanted if name not in header]
-    new = [name for name in header if name not in wanted]
+    used = {*wanted, *_columns_of_rules(contract)}
+    missing = [name for name in dict.fromkeys([*wanted, *sorted(used)]) if name not in header]
+    new = [name for name in header if name not in used]
+    twice = sorted({name for name in used if header.count(name) > 1})
     if missing:
         raise DeliveryRefused(
             Problem(
                 f"{member.label}, line {dialect.header_row}",
                 f"columns of the contract are missing: {', '.join(missing)}",
                 f"The header has: {', '.join(header)[:300]}.",
+            )
+        )
+    if twice:
+        raise DeliveryRefused(
+            Problem(
+                f"{member.label}, line {dialect.header_row}",
+                f"columns stand twice: {', '.join(twice)}",
+                "Ask the supplier which of them is meant.",
             )
         )
     if new and dialect.extra_columns == "refuse":
@@ -78,6 +88,21 @@ def _header(member: Member, contract: SourceContract) -> tuple[str, ...]:
             )
         )
     return header
+
+
+def _columns_of_rules(contract: SourceContract) -> list[str]:
+    """The columns that the rules for time, device, quality and position read."""
+    delivery = contract.delivery
+    names: list[str | None] = []
+    if delivery.time:
+        names += [*delivery.time.columns, *delivery.time.end_columns]
+    if delivery.device:
+        names.append(delivery.device.column)
+    if delivery.quality:
+        names.append(delivery.quality.column)
+    if delivery.position:
+        names += [delivery.position.longitude, delivery.position.latitude]
+    return [name for name in names if name is not None]
 
 
 def _split(line: str, dialect: CsvDialect) -> list[str]:
@@ -118,7 +143,7 @@ def _read_alike(
         f"""
         create or replace temp table located as
         select *, {began.instant} as instant, {began.wall} as wall,
-            coalesce({ended.instant}, {ended.wall}) as wall_end
+            {ended.instant} as end_instant, {ended.wall} as end_wall
         from (
             select *, {_device(contract, members, header)} as device,
                 {start} as time_text, {end} as end_text
@@ -239,7 +264,7 @@ def _offer(contract: SourceContract, header: tuple[str, ...], time: TimeRule) ->
     lon = number(_cell(position.longitude, header)) if position else "null"
     lat = number(_cell(position.latitude, header)) if position else "null"
     cells = ", ".join(_channel(channel, header) for channel in contract.channels)
-    t_end = f"t + to_seconds({time.interval_s})" if time.interval_s else "wall_end"
+    t_end = f"t + to_seconds({time.interval_s})" if time.interval_s else "t_end"
     return f"""
         insert into offered
         select _file, _row, device, c.channel, t, {t_end}, c.cell,

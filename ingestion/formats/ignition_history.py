@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from ingestion import clocks
 from ingestion.deliveries import Member
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
@@ -56,7 +57,7 @@ def read(
 
             insert into offered
             select _file, _row, nullif(path.device, ''), nullif(path.channel, ''),
-                make_timestamp(1000 * t_stamp), null,
+                {clocks.from_epoch_ms("t_stamp")}, null,
                 coalesce(floatvalue::varchar, intvalue::varchar, stringvalue, datevalue),
                 coalesce(floatvalue, intvalue::double),
                 case when floatvalue is null and intvalue is null

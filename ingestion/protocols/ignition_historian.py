@@ -41,6 +41,8 @@ SCHEMA: Final = pa.schema(
 """A page as landed: rows of `sqlt_data_*` with the tag's path; t_stamp is epoch ms in UTC."""
 
 _HOUR_MS: Final = 3_600_000
+_LAST_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 _FIRST_WAIT_S: Final = 0.5
 Answer = TypeVar("Answer")
 
@@ -72,13 +74,15 @@ def offers(
                 return
             page, following = _whole_instants(page, pull.page_rows)
             newest = int(page["t_stamp"][-1].as_py())
+            # A clock that runs ahead must not lead the cursor past what is still to come.
+            reached = min(newest, int(time.time() * 1000))
             path = scratch / f"page-{low}.parquet"
             pq.write_table(page, path, compression="zstd")
             yield Offer(
                 name=f"{contract.id} {_instant(low)} to {_instant(newest)}",
                 path=path,
                 received_at=datetime.now(UTC),
-                marks={"cursor": newest} if newest > cursor else {},
+                marks={"cursor": reached} if reached > cursor else {},
                 is_pulled=True,
             )
             if following is None:
@@ -90,7 +94,16 @@ def offers(
 
 def _engine(contract: SourceContract, settings: Settings) -> sa.Engine:
     timeout = contract.delivery.pull.timeout_s
-    url = sa.make_url(_address(contract, settings))
+    try:
+        url = sa.make_url(_address(contract, settings))
+    except sa.exc.ArgumentError:  # its text may hold a password
+        raise SourceUnavailable(
+            Problem(
+                f"{contract.path}: servers",
+                "the address is no SQLAlchemy URL",
+                "Write one such as postgresql+psycopg://host/database, or env:NAME.",
+            )
+        ) from None
     if url.drivername.startswith("sqlite"):
         # mode=ro: a historian that is not there must be an error, not a new empty file.
         url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
@@ -141,7 +154,7 @@ def _patiently(contract: SourceContract, ask: Callable[[], Answer]) -> Answer:
 
 
 def _page(engine: sa.Engine, contract: SourceContract, low: int) -> pa.Table:
-    """Up to `page_rows` values with t_stamp >= low, in time order, over all partitions."""
+    """Values with t_stamp >= low, in time order, over all partitions: one more than a page."""
     pull = contract.delivery.pull
     with engine.connect() as connection:
         names = _partitions(connection, low)
@@ -151,7 +164,7 @@ def _page(engine: sa.Engine, contract: SourceContract, low: int) -> pa.Table:
         query = (
             sa.union_all(*parts)
             .order_by(sa.text("t_stamp"), sa.text("tagid"))
-            .limit(pull.page_rows)
+            .limit(pull.page_rows + 1)
         )
         rows = connection.execute(query).mappings().all()
     return pa.Table.from_pylist([dict(row) for row in rows], SCHEMA)
@@ -186,12 +199,12 @@ def _values(partition: str, low: int, tags: str) -> sa.Select[Any]:
 
 
 def _whole_instants(page: pa.Table, page_rows: int) -> tuple[pa.Table, int | None]:
-    """Cut a full page before its last instant, so that no instant is split between pages.
+    """Cut a page before the instant of its surplus row, so that no instant is split.
 
     Returns:
         The page, and where the next one starts; None when this was the last.
     """
-    if page.num_rows < page_rows:
+    if page.num_rows <= page_rows:
         return page, None
     stamps = page["t_stamp"].to_numpy()
     last = int(stamps[-1])
@@ -208,4 +221,6 @@ def _whole_instants(page: pa.Table, page_rows: int) -> tuple[pa.Table, int | Non
 
 
 def _instant(epoch_ms: int) -> str:
+    if epoch_ms > _LAST_MS:
+        return str(epoch_ms)  # no calendar has it; the row itself goes to quarantine
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

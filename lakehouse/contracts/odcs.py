@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from jsonschema import Draft201909Validator
@@ -137,11 +137,28 @@ def _model_problems(
             case "missing":
                 yield Problem(place, "this key is missing", "Add it; docs/contracts.md says how.")
             case "extra_forbidden":
-                allowed = ", ".join(sorted(f.alias or n for n, f in model.model_fields.items()))
+                allowed = ", ".join(sorted(_known_keys(model, item["loc"][:-1])))
                 yield Problem(place, "this key is unknown", f"Known keys beside it: {allowed}.")
             case _:
                 message = item["msg"].removeprefix("Value error, ")
                 yield Problem(place, f"{message}, not {item['input']!r}", "Correct the value.")
+
+
+def _known_keys(model: type[Frozen], parents: Iterable[int | str]) -> list[str]:
+    """The keys that may stand at a place in a model; `parents` lead there."""
+    for parent in parents:
+        if isinstance(parent, str):
+            kinds = {field.alias: field.annotation for field in model.model_fields.values()}
+            model = next(_models_in(kinds.get(parent)), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: object) -> Iterator[type[Frozen]]:
+    """The models an annotation speaks of: `X`, `X | None`, `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def dotted(parts: Iterable[object]) -> str:

@@ -162,7 +162,7 @@ def load_product(path: Path) -> ProductContract:
     contract = ProductContract(
         id=data["id"],
         version=data["version"],
-        status=data["status"],
+        status=data.get("status", "draft"),
         domain=data.get("domain", "other"),
         path=path,
         digest=document.digest,

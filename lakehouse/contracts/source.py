@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lakehouse.contracts.delivery import Delivery
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
@@ -67,6 +67,24 @@ class Things(Frozen):
     """The list of things a source measures at."""
 
     things: tuple[Thing, ...] = ()
+
+
+class ColumnProperties(Frozen):
+    """What ODCS lacks about a column; see `Column`."""
+
+    observed_property: str | None = None
+    unit: str | None = None
+    devices: str = ".*"
+    empty: Literal["filter", "quarantine"] = "filter"
+
+    @field_validator("devices")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression ({error})") from None
+        return pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +149,7 @@ class SourceContract:
 
 
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Units of a promised frequency, in seconds."""
 
 
 def load_source(path: Path) -> SourceContract:
@@ -147,7 +166,7 @@ def load_source(path: Path) -> SourceContract:
         id=data["id"],
         name=data.get("name", data["id"]),
         version=data["version"],
-        status=data["status"],
+        status=data.get("status", "draft"),
         domain=data.get("domain", "other"),
         description=(data.get("description") or {}).get("purpose", ""),
         path=path,
@@ -158,7 +177,7 @@ def load_source(path: Path) -> SourceContract:
         classification=document.section("classification", Classification),
         columns=columns,
         things=_things(document),
-        frequency_s=_frequency(data),
+        frequency_s=_frequency(document),
     )
     problems = list(_problems(contract))
     if problems:
@@ -168,20 +187,21 @@ def load_source(path: Path) -> SourceContract:
 
 def _columns(document: Document) -> Iterator[Column]:
     schema = document.data.get("schema") or [{}]
-    for item in schema[0].get("properties", ()):
-        extra = custom_properties(item)
+    for index, item in enumerate(schema[0].get("properties", ())):
+        key = f"schema[0].properties[{index}].customProperties"
+        extra = document.read(ColumnProperties, custom_properties(item), key)
         options = item.get("logicalTypeOptions", {})
         yield Column(
             name=item["name"],
             delivered_as=item.get("physicalName", item["name"]),
             logical_type=item.get("logicalType", "string"),
             required=item.get("required", False),
-            observed_property=extra.get("observedProperty"),
-            unit=extra.get("unit"),
+            observed_property=extra.observed_property,
+            unit=extra.unit,
             minimum=options.get("minimum"),
             maximum=options.get("maximum"),
-            devices=extra.get("devices", ".*"),
-            empty=extra.get("empty", "filter"),
+            devices=extra.devices,
+            empty=extra.empty,
             description=item.get("description", ""),
         )
 
@@ -196,10 +216,18 @@ def _location(data: Mapping[str, Any]) -> str:
     return str(server.get("path") or server.get("location") or "")
 
 
-def _frequency(data: Mapping[str, Any]) -> int | None:
-    for promise in data.get("slaProperties", ()):
-        if promise["property"].lower() == "frequency":
-            return int(promise["value"] * _UNITS_S.get(promise.get("unit", "d"), 86_400))
+def _frequency(document: Document) -> int | None:
+    for index, promise in enumerate(document.data.get("slaProperties", ())):
+        if promise["property"].lower() != "frequency":
+            continue
+        value, unit = promise.get("value"), promise.get("unit", "d")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            what, remedy = f"'{value}' is no frequency", "Write a number above 0."
+        elif unit not in _UNITS_S:
+            what, remedy = f"the unit '{unit}' is unknown", f"Write one of: {', '.join(_UNITS_S)}."
+        else:
+            return int(value * _UNITS_S[unit])
+        raise ContractError(Problem(f"{document.path}: slaProperties[{index}]", what, remedy))
     return None
 
 

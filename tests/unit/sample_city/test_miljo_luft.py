@@ -37,17 +37,17 @@ def is_time(text: str) -> bool:
 def account(rows, seen: dict) -> tuple[Ledger, Counter]:
     """A small ingest of one file: where each of its values went."""
     counts, faults, folds = Counter(), Counter(), Counter()
-    for station, time, *cells, _ in rows:
+    for station, time, *cells, status in rows:
         folds[station, time] += 1
         faults["malformed_time"] += not is_time(time)
         for channel, cell in enumerate(cells):
             key = (station, time, folds[station, time], channel)
             number = cell.replace(",", ".").replace(".", "", 1).isdigit()
-            if cell == "-":
+            if cell == "-" and status != "FEL":
                 counts["empty"] += 1
             elif not is_time(time):
                 counts["quarantined"] += 1
-            elif not number or float(cell.replace(",", ".")) > 1000:
+            elif cell != "-" and (not number or float(cell.replace(",", ".")) > 1000):
                 counts["quarantined"] += 1
                 faults["out_of_range" if number else "text_value"] += 1
             elif seen.get(key) == cell:
@@ -62,7 +62,7 @@ def account(rows, seen: dict) -> tuple[Ledger, Counter]:
         landed=counts["landed"],
         quarantined=counts["quarantined"],
         duplicates=counts["duplicates"],
-        filtered={"empty": counts["empty"]} if counts["empty"] else {},
+        filtered={"empty_value": counts["empty"]} if counts["empty"] else {},
     )
     return ledger, faults
 

@@ -1,0 +1,273 @@
+"""Deliveries again, overlapping, late, in any order, at the same time, damaged or misread."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from deltalake.exceptions import DeltaError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse import delta
+from lakehouse.errors import Busy, ContractError
+from lakehouse.locks import exclusive
+from tests.unit.ingestion.lake import CSV, METER, column, new_lake, utc
+
+HEAD = "meter;time;kwh\n"
+
+
+def table(*values: float | str, first: int = 0, meter: str = "m1", day: str = "2026-10-19") -> str:
+    rows = (
+        f"{meter};{day}T{hour:02}:00:00;{value}\n" for hour, value in enumerate(values, start=first)
+    )
+    return HEAD + "".join(rows)
+
+
+def test_same_file_again_renamed_and_packed_again(lake):
+    """B1: L unchanged, D = I."""
+    contract = lake.source()
+    lake.deliver("a.csv", table(1, 2, 3))
+    lake.ingest(contract)
+    before = lake.hash()
+    lake.deliver("a.csv", table(1, 2, 3), received=datetime(2027, 2, 1, tzinfo=UTC))
+    assert lake.ingest(contract).passed_over == 1
+    lake.deliver("b.csv", table(1, 2, 3))
+    for minute in (1, 2):
+        lake.deliver(f"c{minute}.csv.gz", gzip.compress(table(1, 2, 3).encode(), mtime=minute))
+    outcome = lake.ingest(contract)
+    ledger = outcome.ledger
+    assert (ledger.rows_in, ledger.duplicates, ledger.landed) == (9, 9, 0)
+    assert sorted(receipt.outcome for receipt in outcome.receipts) == [
+        "duplicate", "landed", "landed",
+    ]  # fmt: skip
+    assert lake.hash() == before
+
+
+def test_overlapping_windows(lake):
+    """B2: L = union, D = overlap."""
+    contract = lake.source()
+    lake.deliver("a.csv", table(*range(10)))
+    lake.deliver("b.csv", table(*range(5, 15), first=5))
+    ledger = lake.ingest(contract).ledger
+    assert (ledger.landed, ledger.duplicates) == (15, 5)
+
+
+def test_correction_lands_beside_what_it_corrects(lake):
+    """B3: history is kept; which one counts is the model's to say."""
+    contract = lake.source()
+    lake.deliver("a.csv", table(1, 2))
+    lake.ingest(contract)
+    lake.deliver("b.csv", table(1, 9))
+    ledger = lake.ingest(contract).ledger
+    assert (ledger.landed, ledger.duplicates) == (1, 1)
+    assert [(r["value"], r["_batch"]) for r in sorted(lake.bronze(), key=lambda r: r["value"])] == [
+        (1.0, 1), (2.0, 1), (9.0, 2),
+    ]  # fmt: skip
+
+
+def test_late_rows_keep_their_time(lake):
+    """B4."""
+    contract = lake.source()
+    for number, day in enumerate(("2026-10-19", "2026-10-18", "2026-10-16", "2026-09-09")):
+        lake.deliver(f"{number}.csv", table(number, day=day))
+        assert lake.ingest(contract).ledger.landed == 1
+    assert [row["phenomenon_time"] for row in lake.bronze()] == [
+        utc(day) for day in ("2026-09-09", "2026-10-16", "2026-10-18", "2026-10-19")
+    ]
+
+
+FILES = {
+    "a.csv": table(1, 2, "x", 4),
+    "b.csv": table(2, "x", 4, 5, first=1),
+    "c.csv": table(1, 7),
+    "d.csv": table(3, meter="m2"),
+    "e.csv": table(1, 2, "x", 4),
+}
+
+
+def hash_of(order, batches) -> tuple:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = new_lake(Path(folder))
+        contract = lake.source()
+        for number, name in enumerate(order):
+            lake.deliver(f"{number}_{name}", FILES[name])
+            if number in batches:
+                lake.ingest(contract)
+        lake.ingest(contract)
+        ledger = [row for row in lake.ledger() if row["outcome"] != "refused"]
+        offered = sum(row["rows_in"] for row in ledger)
+        settled = sum(row[k] for row in ledger for k in ("landed", "quarantined", "duplicates"))
+        broken = sorted((row["raw"], row["rule"]) for row in lake.quarantine())
+        return lake.hash(), offered == settled, broken
+
+
+@pytest.mark.slow
+@settings(max_examples=5, deadline=None)
+@given(order=st.permutations(sorted(FILES)), batches=st.sets(st.integers(0, 4)))
+def test_order_of_deliveries_does_not_matter(order, batches):
+    """B5."""
+    assert hash_of(order, batches) == hash_of(sorted(FILES), {4})
+
+
+def test_hash_notices_one_other_value(lake):
+    """The control of the test above."""
+    contract = lake.source()
+    lake.deliver("a.csv", table(1, 2))
+    lake.ingest(contract)
+    before = lake.hash()
+    lake.deliver("b.csv", table(1, 2.0000000001))
+    lake.ingest(contract)
+    assert lake.hash() != before
+
+
+def test_two_ingests_of_one_source_at_once(lake):
+    """B6: they wait for each other, and the second finds nothing to do."""
+    contract = lake.source()
+    for number in range(3):
+        lake.deliver(f"{number}.csv", table(*range(5), meter=f"m{number}"))
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda _: lake.ingest(contract), range(2)))
+    assert sorted(outcome.ledger.landed for outcome in outcomes) == [0, 15]
+    assert len(lake.bronze()) == 15
+
+
+def test_source_that_is_being_ingested_is_busy(lake):
+    contract = lake.source()
+    impatient = replace(lake, settings=replace(lake.settings, patience_s=0))
+    with exclusive(lake.settings, "ingest.meters"), pytest.raises(Busy, match=r"ingest\.meters"):
+        impatient.ingest(contract)
+
+
+def test_four_sources_at_once(lake):
+    """B7: all write one ledger table; nothing is lost."""
+    contracts = [lake.source(f"meters{number}") for number in range(4)]
+    for contract in contracts:
+        lake.deliver("a.csv", table(*range(20)), folder=contract.id)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lake.ingest, contracts))
+    assert [outcome.ledger.landed for outcome in outcomes] == [20] * 4
+    for contract in contracts:
+        assert len(lake.bronze(contract.id)) == 20
+        assert len(lake.ledger(contract.id)) == 1
+
+
+def test_commit_whose_answer_is_lost(lake, monkeypatch):
+    """B9: every commit succeeds and then reports an error."""
+    contract = lake.source()
+    lake.deliver("a.csv", table(1, "x"))
+    real = delta.write_deltalake
+
+    def lose_the_answer(*given, **options):
+        real(*given, **options)
+        raise DeltaError("connection reset")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "write_deltalake", lose_the_answer)
+        ledger = lake.ingest(contract).ledger
+    assert (ledger.landed, ledger.quarantined) == (1, 1)
+    assert lake.ingest(contract).receipts == ()
+    assert (len(lake.bronze()), len(lake.quarantine()), len(lake.ledger())) == (1, 1, 1)
+
+
+def test_damaged_delivery_beside_good_ones(lake):
+    """C4: refused whole and named; the others land."""
+    contract = lake.source()
+    whole = gzip.compress(table(*range(20), meter="bad").encode())
+    lake.deliver("a.csv", table(1))
+    lake.deliver("b.csv.gz", whole[:-8])
+    lake.deliver("c.csv", b"")
+    lake.deliver("d.csv", "<html>503</html>")
+    lake.deliver("e.csv", table(2, meter="m2"))
+    (lake.inbox / "meters" / "f.csv").symlink_to("/etc/hostname")
+    outcome = lake.ingest(contract)
+    assert sorted(r.name for r in outcome.refused) == [
+        "meters/b.csv.gz", "meters/c.csv", "meters/d.csv", "meters/f.csv",
+    ]  # fmt: skip
+    assert {row["device"] for row in lake.bronze()} == {"m1", "m2"}
+    held = {row["name"]: row for row in lake.quarantine()}
+    assert set(held) == {receipt.name for receipt in outcome.refused}
+    assert {row["rule"] for row in held.values()} == {"delivery_refused"}
+    assert "damaged" in held["meters/b.csv.gz"]["reason"]
+    versions = lake.versions()
+    lake.ingest(contract)
+    assert lake.versions() == versions
+
+
+def test_mended_contract_gives_another_chance(lake):
+    lake.deliver("a.csv", "meter;time;kwh;extra\nm1;2026-10-19T10:00:00;1;x\n")
+    contract = lake.source()
+    assert len(lake.ingest(contract).refused) == 1
+    assert lake.ingest(contract).receipts == ()  # not while it is the same contract
+    mended = lake.source(delivery=CSV | {"csv": {"delimiter": ";", "extraColumns": "ignore"}})
+    outcome = lake.ingest(mended)
+    assert (outcome.ledger.landed, outcome.refused) == (1, ())
+
+
+def test_file_that_is_still_growing_is_refused_and_the_others_land(lake, monkeypatch):
+    contract = lake.source()
+    lake.deliver("a.csv", table(1))
+    lake.deliver("b.csv", table(2, meter="m2"))
+    from ingestion import landing  # noqa: PLC0415 - patched for this test only
+
+    real = landing.shutil.copyfile
+
+    def grow(path, target):
+        if path.name == "a.csv":
+            path.write_text(table(1, 5))
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing.shutil, "copyfile", grow)
+        outcome = lake.ingest(contract)
+    assert [receipt.name for receipt in outcome.refused] == ["meters/a.csv"]
+    assert outcome.ledger.landed == 1
+    assert lake.ingest(contract).ledger.landed == 2
+
+
+@pytest.mark.parametrize(("key", "known"), [("protocol", "folder"), ("format", "csv")])
+def test_unknown_protocol_or_format(lake, key, known):
+    with pytest.raises(ContractError, match=rf"delivery\.{key}: 'ftp' is no {key}.*{known}"):
+        lake.ingest(lake.source(delivery=CSV | {key: "ftp"}))
+
+
+@pytest.mark.slow
+def test_one_poison_row_in_many(lake):
+    """D2."""
+    count = 100_000
+    lines = [f"m{n % 97};2026-01-01T00:00:00;{n / 1000}\n" for n in range(count)]
+    position = random.Random(1).randrange(count)  # noqa: S311
+    lines[position] = "m1;2026-01-01T00:00:00;1\x00e9\n"
+    lake.deliver("a.csv", HEAD + "".join(lines))
+    ledger = lake.ingest(lake.source()).ledger
+    assert (ledger.landed, ledger.quarantined) == (count - 1, 1)
+    (row,) = lake.quarantine()
+    assert row["_row"] == position + 2
+    assert row["raw"].startswith("m1;2026-01-01")
+
+
+def test_numbers_at_their_limits(lake):
+    """D3: to the last bit, or quarantined."""
+    columns = [*METER[:2], column("kwh", "active_energy", "kW.h")]
+    cells = ["NaN", "inf", "-inf", "1e400", "9223372036854775808", "0.1", "1e308", "5e-324",
+             "12345678901234567890.123456789012345678"]  # fmt: skip
+    lake.deliver("a.csv", table(*cells))
+    ledger = lake.ingest(lake.source(columns=columns)).ledger
+    assert (ledger.landed, ledger.quarantined) == (5, 4)
+    assert [row["value"] for row in lake.bronze()] == [float(cell) for cell in cells[4:]]
+
+
+def test_same_rows_twice_in_one_file(lake):
+    """D5."""
+    contract = lake.source()
+    lake.deliver(
+        "a.csv", HEAD + "m1;2026-10-19T10:00:00;1\n" * 3 + "m1;2026-10-19T10:00:00;x\n" * 2
+    )
+    ledger = lake.ingest(contract).ledger
+    assert (ledger.landed, ledger.quarantined, ledger.duplicates) == (1, 1, 3)

@@ -1,0 +1,111 @@
+"""The closed vocabulary: keys, units and their conversion."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehouse.contracts.vocabulary import COLUMNS, KEYS, load_vocabulary
+from lakehouse.errors import ContractError
+from lakehouse.settings import PROJECT
+
+FOLDERS = (PROJECT / "contracts", PROJECT / "examples" / "open_data")
+UNITS = load_vocabulary(PROJECT / "contracts").units
+NUMBERS = st.floats(min_value=-1e6, max_value=1e6)
+
+
+def canonical(code: str, value: float) -> float:
+    """What the lake makes of a value."""
+    return value * float(UNITS[code]["factor"]) + float(UNITS[code]["offset"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("name", KEYS)
+def test_every_row_has_a_key_of_its_own(folder, name):
+    path = folder / "vocabulary" / f"{name}.csv"
+    if not path.is_file():
+        path = PROJECT / "contracts" / "vocabulary" / f"{name}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {len(row) for row in rows} == {len(COLUMNS[name])}
+    assert list(load_vocabulary(folder).rows(name)) == rows
+
+
+@pytest.mark.parametrize("code", UNITS)
+def test_canonical_unit_of_every_unit(code):
+    canonical_unit = UNITS[UNITS[code]["canonical_unit"]]
+    assert canonical_unit["canonical_unit"] == canonical_unit["ucum_code"]
+    assert float(canonical_unit["factor"]) == 1
+    assert float(canonical_unit["offset"]) == 0
+    assert canonical_unit["quantity"] == UNITS[code]["quantity"]
+
+
+def test_properties_are_in_canonical_units():
+    for row in load_vocabulary(PROJECT / "contracts").observed_properties.values():
+        assert UNITS[row["canonical_unit"]]["canonical_unit"] == row["canonical_unit"]
+        assert row["aggregation"] in {"mean", "sum", "counter", "none"}
+
+
+def test_initiatives_belong_to_organisations():
+    for folder in FOLDERS:
+        vocabulary = load_vocabulary(folder)
+        for row in vocabulary.initiatives.values():
+            assert row["organisation_id"] in vocabulary.organisations
+
+
+@given(value=NUMBERS, code=st.sampled_from(sorted(UNITS)))
+def test_conversion_round_trip(value, code):
+    there = canonical(code, value)
+    back = (there - float(UNITS[code]["offset"])) / float(UNITS[code]["factor"])
+    assert back == pytest.approx(value, rel=1e-9, abs=1e-6)
+
+
+PREFIXES = {"k": 1e3, "M": 1e6, "m": 1e-3, "u": 1e-6, "": 1.0}
+SCALED = [
+    ("[degF]", lambda f: (f - 32) * 5 / 9),
+    ("K", lambda k: k - 273.15),
+    ("mg/m3", lambda x: x * PREFIXES["m"] / PREFIXES["u"]),
+    ("mV", lambda x: x * PREFIXES["m"]),
+    ("W.h", lambda x: x / PREFIXES["k"]),
+    ("MW.h", lambda x: x * PREFIXES["M"] / PREFIXES["k"]),
+    ("W", lambda x: x / PREFIXES["k"]),
+]
+
+
+@pytest.mark.parametrize(("code", "expected"), SCALED, ids=[code for code, _ in SCALED])
+@given(value=NUMBERS)
+def test_factors_agree_with_another_computation(code, expected, value):
+    assert canonical(code, value) == pytest.approx(expected(value), rel=1e-9, abs=1e-6)
+
+
+def test_every_converted_unit_is_held_against_another_computation():
+    converted = {code for code, row in UNITS.items() if row["canonical_unit"] != code}
+    assert converted == {code for code, _ in SCALED}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("organisation_id,name_sv\na,b\n", "columns are missing: name_en, kind"),
+        (f"{','.join(COLUMNS['organisations'])}\na,,,,\na,,,,\n", "line 3: .*'a' is empty or"),
+        (f"{','.join(COLUMNS['organisations'])}\n,,,,\n", "line 2: .*'' is empty or stands twice"),
+    ],
+)
+def test_broken_vocabulary(tmp_path, text, what):
+    path = tmp_path / "vocabulary" / "organisations.csv"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ContractError, match=f"organisations.csv.*{what}"):
+        load_vocabulary(tmp_path)
+
+
+def test_a_folder_brings_its_own_file_or_takes_the_projects(tmp_path):
+    path = tmp_path / "vocabulary" / "organisations.csv"
+    path.parent.mkdir()
+    path.write_text(f"{','.join(COLUMNS['organisations'])}\nmin,Min,Mine,extern,\n")
+    vocabulary = load_vocabulary(tmp_path)
+    assert set(vocabulary.organisations) == {"min"}
+    assert vocabulary.units == UNITS
