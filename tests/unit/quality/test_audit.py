@@ -201,9 +201,7 @@ def test_the_audited_version_is_read_and_not_the_newest(settings, product, write
         ("longitude", {7: {"longitude": 181.0}}, 1),
     ],
 )
-def test_a_planted_fault_is_found_and_counted(
-    settings, product, write_gold, column, faults, count
-):
+def test_a_planted_fault_is_found_and_counted(settings, product, write_gold, column, faults, count):
     rows = air_rows()
     for index, values in faults.items():
         rows = changed(rows, index, **values)
@@ -263,4 +261,3 @@ def test_an_empty_hour_of_energy_passes_and_a_negative_one_does_not(settings, co
         rows = changed(meter_rows(), 4, energy_kwh=kwh)
         delta.replace(address, pa.Table.from_pylist(rows, METERS), METERS)
         assert audit_product(settings, product).passed is passes
-
