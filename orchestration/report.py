@@ -84,7 +84,7 @@ def stages(found: Sequence[Stage], settings: Settings, as_json: bool) -> None:
             _out.print()
         _SHOW[stage.job](stage)
         for step, cause in stage.failures.items():
-            _out.print(f"[bold red]✗ {escape(step)}[/] {escape(cause)}")
+            _out.print(f"[bold red]✗ {escape(_place(step))}[/] {escape(cause)}")
     _closing(found, settings)
 
 
@@ -170,7 +170,7 @@ _SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
 
 
 def _closing(found: Sequence[Stage], settings: Settings) -> None:
-    failed = [step for stage in found for step in stage.failures]
+    failed = [_place(step) for stage in found for step in stage.failures]
     if failed:
         _out.print(f"\n[bold red]{len(failed)} failed, the rest went on:[/] {', '.join(failed)}")
     elif len(found) > 1 and not _changed(found):
@@ -179,6 +179,11 @@ def _closing(found: Sequence[Stage], settings: Settings) -> None:
         _out.print(f"\nPortal     {settings.site / 'index.html'}", soft_wrap=True)
         _out.print(f"Catalogue  {settings.site / 'catalog.rdf'}", soft_wrap=True)
         _out.print("Graph      make ui, then http://localhost:3000")
+
+
+def _place(step: str) -> str:
+    """A step by the name of its asset: Dagster writes `bronze__x` for `bronze/x`."""
+    return step.replace("__", "/")
 
 
 def _changed(found: Sequence[Stage]) -> bool:

@@ -95,7 +95,11 @@ def _stage(name: str, result: dg.ExecuteInProcessResult) -> Stage:
     for event in result.all_events:
         if event.is_step_materialization:
             made = event.step_materialization_data.materialization
-            shown = {key: value.value for key, value in made.metadata.items()}
+            shown = {
+                key: value.value
+                for key, value in made.metadata.items()
+                if isinstance(value.value, str | int | float)  # what JSON and a table can show
+            }
             assets[made.asset_key.to_user_string()] = shown | numbers(made.metadata)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             data = event.asset_check_evaluation_data

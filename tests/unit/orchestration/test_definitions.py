@@ -13,6 +13,7 @@ import pytest
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.settings import PROJECT, Settings
 from orchestration.automation import CHAINED_BY
+from orchestration.code_location import build
 from orchestration.instance import prepare
 
 GOLDEN = PROJECT / "tests" / "golden" / "asset_keys.txt"
@@ -36,8 +37,6 @@ def definitions(settings, contracts, tmp_path_factory) -> dg.Definitions:
             patch.setenv(name, os.environ.get(name, ""))  # prepare() sets them for good
         other = Settings.from_environment({}, home=tmp_path_factory.mktemp("prepared"))
         prepare(other)
-    from orchestration.code_location import build
-
     return build(settings, contracts)
 
 
