@@ -60,7 +60,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
             conn.execute(f"create schema if not exists {schema}")
         conn.execute(_TABLES)
         _register_bronze(conn, self.settings, self.contracts)
-        _register_reference(conn, self.settings, self.contracts)
+        _register_reference(conn, self.contracts)
         _register_models(conn, self.settings)
 
     def store(self, target_config: TargetConfig) -> None:
@@ -101,20 +101,12 @@ def _register_bronze(
     connection.execute(f"create view bronze.telemetry as {' union all by name '.join(parts)}")
 
 
-def _register_reference(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, contracts: Contracts
-) -> None:
-    for name in reference.reference_tables(contracts):
-        address = tables.reference(settings, name)
-        if not delta.exists(address):
-            raise LakeError(
-                Problem(
-                    str(address),
-                    "the reference table is missing",
-                    "Run 'sjostad ingest' first; it writes what the contracts say.",
-                )
-            )
-        connection.execute(f"create view reference.{name} as from {duck.delta_scan(address)}")
+def _register_reference(connection: duckdb.DuckDBPyConnection, contracts: Contracts) -> None:
+    """What the contracts say now: the lake's copy may be older than the mapping digests."""
+    for name, table in reference.reference_tables(contracts).items():
+        connection.register("said", table)
+        connection.execute(f"create table reference.{name} as from said")
+        connection.unregister("said")
 
 
 def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -182,7 +174,8 @@ def _require_same_calendar(settings: Settings, address: Path, mark: Any) -> None
                 str(address),
                 f"its days have partitions from {year} on, but SJOSTAD_DAILY_FROM is "
                 f"{settings.daily_from}",
-                f"Set SJOSTAD_DAILY_FROM to {year}-01-01, or rebuild with --full-refresh.",
+                f"Set SJOSTAD_DAILY_FROM to {year}-01-01, or delete silver/ and gold/ in the lake "
+                "and run 'sjostad build'.",
             )
         )
 
@@ -207,13 +200,13 @@ def _commit(
     version = delta.version_of(address)
     reader = cursor.execute(f"select * from {scratch}").to_arrow_reader(_BATCH_ROWS)
     schema = reader.schema
-    if version is not None and digest and delta.note_of(address, version).get("digest") == digest:
-        if not marks:
+    note = {"digest": digest} if digest else {}
+    is_same = digest is not None and version is not None and _noted(address, version) == digest
+    if is_same or partitions == []:
+        if version is not None and not marks:
             return delta.Commit(version, written=False)
         # Same rows, newer upstream: remember that, and touch no file.
-        return delta.append(
-            address, schema.empty_table(), schema, marks=marks, note={"digest": digest}
-        )
+        return delta.append(address, schema.empty_table(), schema, marks=marks, note=note)
     return delta.replace(
         address,
         pa.RecordBatchReader.from_batches(schema, iter(reader)),
@@ -221,9 +214,13 @@ def _commit(
         partition_by=plan["partition_by"],
         predicate=_predicate(partitions),
         marks=marks,
-        note={"digest": digest} if digest else {},
+        note=note,
         description=plan["description"],
     )
+
+
+def _noted(address: Path, version: int) -> str | None:
+    return delta.note_of(address, version).get("digest")
 
 
 def _predicate(partitions: Sequence[str] | None) -> str | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -34,6 +35,18 @@ _WORDS: Final = {
     "portal": "Publishing the portal",
 }
 _COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
+_NUMBERS: Final = frozenset(
+    (*(name.replace("_", " ") for name in _COUNTS), "rows", "release", "version", "deliveries",
+     "refused")
+)  # fmt: skip
+_BROKEN: Final = {
+    "quarantined": "quaran-\ntined",
+    "duplicates": "dupli-\ncates",
+    "filtered": "fil-\ntered",
+    "deliveries": "deliv-\neries",
+    "phenomenon_time": "time (UTC)",
+}
+"""Headings broken by hand, so that no terminal cuts a word."""
 
 
 def say(text: str) -> None:
@@ -44,7 +57,7 @@ def say(text: str) -> None:
 def problems(error: SjostadError) -> None:
     """Print each problem with its place and its remedy."""
     for problem in error.problems:
-        _err.print(f"[bold red]✗[/] [bold]{escape(problem.place)}[/]")
+        _err.print(f"[bold red]✗[/] [bold]{escape(problem.place)}[/]", soft_wrap=True)
         _err.print(f"  {escape(problem.what)}")
         _err.print(f"  [green]→[/] {escape(problem.remedy)}")
 
@@ -66,15 +79,17 @@ def stages(found: Sequence[Stage], settings: Settings, as_json: bool) -> None:
     if as_json:
         _json([asdict(stage) for stage in found])
         return
-    for stage in found:
+    for number, stage in enumerate(found):
+        if number:
+            _out.print()
         _SHOW[stage.job](stage)
         for step, cause in stage.failures.items():
-            _out.print(f"[bold red]✗ {escape(step)}[/] {escape(cause)}")
+            _out.print(f"[bold red]✗ {escape(_place(step))}[/] {escape(cause)}")
     _closing(found, settings)
 
 
 def _ingestion(stage: Stage) -> None:
-    table = _table("Sources", "source", *(name.replace("_", " ") for name in _COUNTS), "deliveries")
+    table = _table("Sources", "source", *(name.replace("_", " ") for name in _COUNTS), "")
     notes: list[str] = []
     for key, made in stage.assets.items():
         layer, _, source_id = key.partition("/")
@@ -99,10 +114,8 @@ def _taken(made: Mapping[str, Any]) -> str:
     if made.get("passed_over"):
         words.append(f"{made['passed_over']} known")
     if made.get("reread"):
-        words.append(f"{made['reread']:,} rows of overlap known")
-    if not news and not made.get("refused"):
-        words.insert(0, "nothing new")
-    return ", ".join(words) or "taken"
+        words.append(f"{made['reread']:,} reread")
+    return ", ".join(words) or ("taken" if news else "nothing new")
 
 
 def _transformation(stage: Stage) -> None:
@@ -145,7 +158,7 @@ def _publishing(stage: Stage) -> None:
 def _portal(stage: Stage) -> None:
     site = stage.assets.get("portal/site", {})
     if site:
-        _out.print(f"  portal {'published' if site.get('changed') else 'unchanged'}")
+        _out.print(f"[bold]Portal[/] {'published' if site.get('changed') else 'unchanged'}")
 
 
 _SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
@@ -157,15 +170,20 @@ _SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
 
 
 def _closing(found: Sequence[Stage], settings: Settings) -> None:
-    failed = [step for stage in found for step in stage.failures]
+    failed = [_place(step) for stage in found for step in stage.failures]
     if failed:
         _out.print(f"\n[bold red]{len(failed)} failed, the rest went on:[/] {', '.join(failed)}")
     elif len(found) > 1 and not _changed(found):
         _out.print("\n[bold]Nothing new:[/] no Delta table was written, nothing was published.")
     if any(stage.job == "portal" for stage in found):
-        _out.print(f"\nPortal     {settings.site / 'index.html'}")
-        _out.print(f"Catalogue  {settings.site / 'catalog.rdf'}")
+        _out.print(f"\nPortal     {settings.site / 'index.html'}", soft_wrap=True)
+        _out.print(f"Catalogue  {settings.site / 'catalog.rdf'}", soft_wrap=True)
         _out.print("Graph      make ui, then http://localhost:3000")
+
+
+def _place(step: str) -> str:
+    """A step by the name of its asset: Dagster writes `bronze__x` for `bronze/x`."""
+    return step.replace("__", "/")
 
 
 def _changed(found: Sequence[Stage]) -> bool:
@@ -203,7 +221,7 @@ def status(found: Status, as_json: bool) -> None:
         _json(asdict(found))
         return
     table = _table(
-        "Sources",
+        "Sources (times in UTC)",
         "source",
         "deliveries",
         "refused",
@@ -216,16 +234,15 @@ def status(found: Status, as_json: bool) -> None:
         table.add_row(
             source.source_id, f"{source.deliveries:,}", f"{source.refused:,}",
             f"{source.landed:,}", f"{source.quarantined:,}",
-            source.data_until or "—", source.last_taken or "never",
+            _time(source.data_until), _time(source.last_taken),
         )  # fmt: skip
     _out.print(table)
-    table = _table(
-        "Products", "product", "audience", "model version", "verdict", "release", "data until"
-    )
+    _out.print()
+    table = _table("Products", "product", "audience", "version", "verdict", "release", "data until")
     for product in found.products:
         table.add_row(
-            product.product_id, product.audience, str(product.model_version or "—"),
-            product.verdict, str(product.release or "—"), product.data_until or "—",
+            product.product_id, product.audience, _or_dash(product.model_version),
+            product.verdict, _or_dash(product.release), _time(product.data_until),
         )  # fmt: skip
     _out.print(table)
 
@@ -265,16 +282,40 @@ def trial(outcome: SourceOutcome, preview: Sequence[Mapping[str, Any]], as_json:
     if preview:
         table = _table("First rows", *preview[0])
         for row in preview:
-            table.add_row(*(escape(str(value)) for value in row.values()))
+            table.add_row(*("" if v is None else escape(str(v)) for v in row.values()))
         _out.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    """A table that a terminal of 80 columns holds: no frame, names and numbers never cut."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     for number, column in enumerate(columns):
-        counts = {name.replace("_", " ") for name in _COUNTS} | {"rows", "release", "version"}
-        table.add_column(column, justify="right" if number and column in counts else "left")
+        is_number = column in _NUMBERS
+        table.add_column(
+            _BROKEN.get(column, column),
+            justify="right" if is_number else "left",
+            no_wrap=is_number or number == 0,
+            vertical="top",
+        )
     return table
+
+
+def _or_dash(number: int | None) -> str:
+    return "—" if number is None else f"{number:,}"
+
+
+def _time(text: str | None) -> str:
+    """An ISO time in UTC, to the minute, as the tables show it."""
+    return text[:16].replace("T", " ") if text else "—"
 
 
 def _json(value: object) -> None:

@@ -118,10 +118,10 @@ def run(
     ]
     failed = [
         f"{check.column or 'table'}: expected {check.expected}, found {check.observed}"
-        for check in checks
-        if not check.passed and check.severity == "critical"
+        for check, (_, result) in zip(checks, paired, strict=True)
+        if not check.passed and check.severity == "critical" and not _exception(result)
     ]
-    return checks, raised or failed
+    return checks, raised + failed
 
 
 def _frame(address: Path, version: int, columns: Sequence[str]) -> pd.DataFrame:

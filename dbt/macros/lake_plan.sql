@@ -114,8 +114,7 @@
 
 {# The condition that picks the partitions of a plan. #}
 {% macro in_partitions(partitions, column='partition_date') -%}
-  {%- if partitions is none -%} true
-  {%- elif not partitions -%} false
+  {%- if not partitions -%} {{ partitions is none }}
   {%- else -%} {{ column }} in ({% for day in partitions %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
   {%- endif -%}
 {%- endmacro %}

@@ -29,25 +29,41 @@ with readings as (
 
 steps as (
     select
-        *,
-        phenomenon_time - lag(phenomenon_time) over by_time as step,
+        datastream_id,
+        lag(phenomenon_time) over by_time as started,
+        phenomenon_time as ended,
+        lead(phenomenon_time) over by_time as following,
         result - lag(result) over by_time as increase
     from readings
     where aggregation = 'counter' and quality = 'good'
     window by_time as (partition by datastream_id order by phenomenon_time)
 ),
 
--- Over a gap of more than an hour nobody knows which hour used how much; a register that falls
--- was reset. Neither is an amount.
-increases as (
+-- Over a gap of more than an hour nobody knows which hour used how much, and a register that
+-- falls was reset; nor is anything known before the first reading or after the newest. The hours
+-- such a step begins and ends in stay empty: what is known of an hour is not what it used.
+parts as (
     select
         datastream_id,
-        {{ utc_hour('phenomenon_time - interval 1 microsecond') }} as hour_start,
-        sum(increase) as increase_value,
-        count(*) as steps
+        {{ utc_hour('ended - interval 1 microsecond') }} as hour_start,
+        increase,
+        coalesce(ended <= started + interval 1 hour and increase >= 0, false) as is_told
     from steps
-    where step <= interval 1 hour and increase >= 0
-    group by all
+    union all
+    select datastream_id, {{ utc_hour('started') }}, null, false
+    from steps
+    where ended > started + interval 1 hour or increase < 0
+    union all
+    select datastream_id, {{ utc_hour('ended') }}, null, false
+    from steps
+    where following is null
+),
+
+increases as (
+    select datastream_id, hour_start, sum(increase) as increase_value
+    from parts
+    group by datastream_id, hour_start
+    having bool_and(is_told)
 ),
 
 hours as (

@@ -1,0 +1,216 @@
+"""The command as a user runs it: what it prints, what it leaves, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse import delta, tables
+from lakehouse.contracts import load_contracts
+from lakehouse.locks import exclusive
+from lakehouse.settings import PROJECT, Settings
+from sample_city import generate
+
+pytestmark = pytest.mark.slow
+
+
+def sjostad(home: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = {"SJOSTAD_HOME": str(home), "SJOSTAD_PATIENCE_S": "0", "COLUMNS": "80",
+           "PYTHONPATH": str(PROJECT)}  # fmt: skip
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SJOSTAD", "DAGSTER"))}
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", *map(str, arguments)],
+        cwd=PROJECT,
+        env=inherited | own | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def versions(home: Path) -> dict[str, int | None]:
+    return {str(path.relative_to(home)): delta.version_of(path)
+            for path in sorted((home / "lake").glob("*/*"))}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A home in which everything has been run once, and what that printed."""
+    home = tmp_path_factory.mktemp("city")
+    generate(home / "inbox", days=2, scale=0.5)
+    return home, sjostad(home, "run", "--json")
+
+
+@pytest.fixture
+def copy(city, tmp_path) -> Path:
+    """A copy that a test may break."""
+    shutil.copytree(city[0], tmp_path / "home", symlinks=True)
+    return tmp_path / "home"
+
+
+def test_a_run_accounts_for_every_row_and_publishes(city):
+    home, done = city
+    assert done.returncode == 0, done.stderr + done.stdout
+    stages = json.loads(done.stdout)
+    assert [stage["job"] for stage in stages] == [
+        "ingestion", "transformation", "publishing", "portal"
+    ]  # fmt: skip
+    bronze = {key: made for key, made in stages[0]["assets"].items() if key.startswith("bronze/")}
+    assert len(bronze) == 3
+    for made in bronze.values():
+        fates = ("landed", "quarantined", "duplicates", "filtered")
+        assert made["rows_in"] == sum(made[fate] for fate in fates) > 0
+    # Audits belong to publishing, dbt's tests to the transformation.
+    assert not [name for name in stages[1]["checks"] if "audit_" in name]
+    assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
+    assert len(stages[2]["checks"]) == 2
+    assert (home / "site" / "index.html").is_file()
+
+
+def test_a_second_run_finds_nothing_new(city):
+    home, _ = city
+    before, site = versions(home), os.readlink(home / "site")
+    done = sjostad(home, "run")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing new" in done.stdout
+    assert versions(home) == before
+    assert os.readlink(home / "site") == site
+    assert "…" not in done.stdout
+    assert all(len(line.rstrip()) <= 80 for line in done.stdout.splitlines() if "/" not in line)
+
+
+def test_status_and_audit_tell_where_things_stand(city):
+    home, _ = city
+    done = sjostad(home, "status")
+    assert done.returncode == 0
+    assert "kista_multisensor" in done.stdout
+    assert "energianvandning_timme" in done.stdout
+    assert "…" not in done.stdout
+    told = json.loads(sjostad(home, "status", "--json").stdout)
+    assert {product["verdict"] for product in told["products"]} == {"passed"}
+    audit = sjostad(home, "audit", "luftkvalitet_timme", "--json")
+    assert audit.returncode == 0
+    assert json.loads(audit.stdout)[0]["passed"]
+
+
+def test_a_source_can_be_tried_without_touching_the_lake(city):
+    home, _ = city
+    before = versions(home)
+    done = sjostad(home, "source", "check", "miljo_luft", "--json")
+    assert done.returncode == 0
+    tried = json.loads(done.stdout)
+    assert tried["ledger"]["landed"] > 0
+    assert tried["preview"]
+    assert versions(home) == before
+    unknown = sjostad(home, "source", "check", "no_such")
+    assert unknown.returncode == 2
+    assert "miljo_luft" in unknown.stderr
+
+
+def test_a_broken_contract_stops_everything_before_it_begins(tmp_path):
+    shutil.copytree(PROJECT / "contracts", tmp_path / "contracts")
+    (path,) = (tmp_path / "contracts").rglob("miljo_luft.yaml")
+    path.write_text(path.read_text("utf-8").replace("value: ug/m3", "value: furlong"), "utf-8")
+    home = tmp_path / "home"
+    done = sjostad(home, "run", "--contracts", tmp_path / "contracts")
+    assert done.returncode == 2
+    assert "miljo_luft.yaml: schema[0].properties[2] (pm10)" in done.stderr
+    assert "'furlong' is not in vocabulary/units.csv" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not home.exists()
+
+
+def test_a_source_that_is_down_keeps_nothing_else_back(tmp_path):
+    generate(tmp_path / "inbox", days=1, scale=0.3)
+    (tmp_path / "inbox" / "hamnar_elmatare" / "historian.sqlite").unlink()
+    done = sjostad(tmp_path, "run")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "✗ bronze/hamnar_elmatare" in said
+    assert "the historian did not answer in 3 attempts" in said
+    assert "the rest went on" in said
+    assert "Traceback" not in done.stderr + done.stdout
+    assert (tmp_path / "site" / "index.html").is_file()
+    released = {path.name for path in (tmp_path / "releases").iterdir()}
+    assert "luftkvalitet_timme" in released
+
+
+def test_a_run_beside_another_gives_way(tmp_path):
+    settings = Settings.from_environment({}, home=tmp_path)
+    with exclusive(settings, "run"):
+        done = sjostad(tmp_path, "run")
+    assert done.returncode == 3
+    assert str(os.getpid()) in done.stderr
+
+
+def test_a_failed_audit_keeps_the_last_good_release(copy):
+    """The other product is released, and the portal is published, all the same."""
+    settings = Settings.from_environment({}, home=copy)
+    product = load_contracts(settings.contracts).product("luftkvalitet_timme")
+    address = tables.model(settings, "gold", product.model)
+    rows = delta.open_table(address).to_pyarrow_table()
+    index = rows.schema.get_field_index("pm10_ug_m3")
+    wrong = rows.set_column(index, rows.schema.field(index), [[-1.0] * rows.num_rows])
+    delta.replace(address, wrong, rows.schema, partition_by=["partition_date"])
+    before = sorted(path.name for path in (copy / "releases" / product.id).iterdir())
+    done = sjostad(copy, "publish")
+    assert done.returncode == 1
+    assert "pm10_ug_m3" in done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+    assert sorted(path.name for path in (copy / "releases" / product.id).iterdir()) == before
+    assert "Portal" in done.stdout
+    told = json.loads(sjostad(copy, "status", "--json").stdout)
+    verdicts = {one["product_id"]: one["verdict"] for one in told["products"]}
+    assert verdicts == {"luftkvalitet_timme": "failed", "energianvandning_timme": "passed"}
+    assert {one["release"] for one in told["products"]} == {1}
+
+
+def test_the_doctor_names_what_is_broken(copy):
+    def broken() -> str:
+        done = sjostad(copy, "doctor", "--json")
+        ill = [one for one in json.loads(done.stdout) if not one["is_well"]]
+        ill = [one for one in ill if one["subject"] != "disk"]
+        assert all(one["remedy"] for one in ill)
+        assert done.returncode == bool(ill) or done.returncode == 1
+        return "\n".join(f"{one['subject']}: {one['what']}" for one in ill)
+
+    assert broken() == ""
+    lake = copy / "lake"
+    entry = lake / "silver" / "unit" / "_delta_log" / f"{1:020d}.json"
+    entry.write_bytes(entry.read_bytes()[:-40])
+    next((lake / "bronze" / "miljo_luft").rglob("*.parquet")).unlink()
+    shutil.rmtree(lake / "operations" / "ledger")
+    said = broken()
+    assert "silver/unit" in said
+    assert "bronze/miljo_luft" in said
+    assert "ledger of kista_multisensor: 1 batches, 0 of them recorded" in said
+
+
+def test_the_doctor_reads_contracts_too(tmp_path):
+    shutil.copytree(PROJECT / "contracts", tmp_path / "contracts")
+    (path,) = (tmp_path / "contracts").rglob("miljo_luft.yaml")
+    path.write_text("id: [unclosed", "utf-8")
+    done = sjostad(tmp_path, "doctor", "--contracts", tmp_path / "contracts")
+    assert done.returncode == 1
+    assert "miljo_luft.yaml" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "run", "ingest", "build", "audit", "publish", "status", "doctor", "prepare",
+     "source check"],
+)  # fmt: skip
+def test_every_command_explains_itself(tmp_path, command):
+    done = sjostad(tmp_path, *command.split(), "--help")
+    assert done.returncode == 0
+    words = done.stdout.partition("╭")[0].split("Usage:", 1)[1]
+    assert len(words.split()) > 8
+    assert not any(tmp_path.iterdir())

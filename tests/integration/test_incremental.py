@@ -1,0 +1,243 @@
+"""A build of what is new gives the rows of a build of everything, and touches nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from lakehouse import delta
+from tests.flow import AIR, FOLLOWERS, LAMPS, METERS, Lake, reading
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+CURTAIN = datetime(2025, 1, 1, tzinfo=UTC)
+AFTER = (NEW_YEAR, CURTAIN, NEW_YEAR + timedelta(days=3))
+QUARTER = timedelta(minutes=15)
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2026, 1, day, hour, minute, tzinfo=UTC)
+
+
+# --- the same rows -------------------------------------------------------------------------
+
+instants = st.builds(
+    lambda anchor, quarters: anchor + quarters * QUARTER,
+    st.sampled_from(AFTER),
+    st.integers(-6, 6),
+)
+readings = st.builds(
+    reading,
+    device=st.sampled_from(["vartahamnen/kaj1", "vartahamnen/kaj2"]),
+    channel=st.sampled_from(["energi_kwh", "effekt_w", "not_in_the_contract"]),
+    when=instants,
+    value=st.integers(0, 40).map(float),
+    quality=st.sampled_from(["good", "good", "good", "bad"]),
+    result_time=st.one_of(st.none(), instants),
+)
+air = st.builds(
+    reading,
+    device=st.sampled_from(["HORN-01", "unknown station"]),
+    channel=st.sampled_from(["pm10", "no2"]),
+    when=instants,
+    value=st.integers(0, 40).map(float),
+)
+deliveries = st.lists(
+    st.one_of(
+        st.tuples(st.just(METERS), st.lists(readings, min_size=1, max_size=25)),
+        st.tuples(st.just(AIR), st.lists(air, min_size=1, max_size=10)),
+    ),
+    min_size=3,
+    max_size=5,
+)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would take many minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(batches=deliveries)
+def test_any_deliveries_in_any_order_give_the_rows_of_a_full_refresh(built, tmp_path, batches):
+    """Late, repeated and corrected rows, before and after go-live, over three years."""
+    home = tmp_path / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(built.settings.home, home)
+    lake = Lake(replace(built.settings, home=home))
+    for source_id, rows in batches:
+        lake.land(source_id, rows)
+        lake.build(*PRODUCTS)
+    require_same_as_full_refresh(lake)
+
+
+# --- only what is new ----------------------------------------------------------------------
+
+
+def test_a_delivery_rewrites_its_own_day_and_the_hours_beside_it(lake):
+    lake.land(METERS, [reading("vartahamnen/kaj1", "energi_kwh", at(5, hour), hour)
+                       for hour in range(24)])  # fmt: skip
+    lake.build()
+    before = lake.versions()
+    lake.land(METERS, [reading("vartahamnen/kaj1", "energi_kwh", at(2, 3, 10), 1140)])
+    lake.build()
+    since = {table: before[table] for table in FOLLOWERS}
+    assert lake.written_since(FOLLOWERS[0], since[FOLLOWERS[0]]) == {"2026-01-02"}
+    for table in FOLLOWERS[1:]:
+        beside = lake.written_since(table, since[table])
+        assert "2026-01-02" in beside, table
+        assert beside <= {"2026-01-01", "2026-01-02", "2026-01-03"}, table
+    nothing_new = lake.versions()
+    lake.build()
+    assert lake.versions() == nothing_new
+
+
+def test_late_history_goes_to_the_partition_of_its_year(lake):
+    before = lake.versions()
+    lake.land(AIR, [reading("HORN-01", "pm10", datetime(2024, 7, 1, tzinfo=UTC), 5)])
+    lake.build(*PRODUCTS)
+    assert lake.written_since("silver.observation", before["silver.observation"]) == {"2024-01-01"}
+    assert lake.written_since("gold.observations_hourly", before["gold.observations_hourly"]) == {
+        "2024-01-01", "2025-01-01"
+    }  # fmt: skip
+    require_same_as_full_refresh(lake)
+
+
+def test_news_that_no_model_uses_move_the_marks_and_no_row(lake):
+    """A day on which only channels arrive that the contract does not name."""
+    before = {table: lake.rows(table) for table in FOLLOWERS}
+    lake.land(AIR, [reading("HORN-01", "not_in_the_contract", at(20), 1)])
+    lake.build()
+    assert {table: lake.rows(table) for table in FOLLOWERS} == before
+    nothing_new = lake.versions()
+    lake.build()
+    assert lake.versions() == nothing_new
+
+
+def test_a_full_refresh_of_the_same_rows_writes_no_row_anew(lake):
+    lake.build("--full-refresh")
+    before = lake.versions()
+    lake.build("--full-refresh")
+    assert lake.versions() == before
+
+
+# --- another meaning -----------------------------------------------------------------------
+
+
+def test_a_corrected_unit_rebuilds_the_history_of_that_source_alone(lake):
+    lake.land(METERS, [reading("vartahamnen/kaj1", "energi_kwh", at(20), 5000)])
+    lake.build()
+    before, rows = lake.versions(), observations(lake)
+    lake.edit_contract(AIR, "value: ug/m3", "value: mg/m3")
+    lake.write_reference()
+    lake.build()
+    after = observations(lake)
+    assert after[AIR] == [1000 * value for value in rows[AIR]]
+    assert after[METERS] == rows[METERS]
+    assert "2026-01-20" not in lake.written_since(FOLLOWERS[0], before[FOLLOWERS[0]])
+    require_same_as_full_refresh(lake)
+
+
+def test_a_corrected_unit_counts_even_when_nothing_has_been_ingested_since(lake):
+    """What is joined must be what the contracts say now, or the old meaning would stay for good."""
+    rows = observations(lake)
+    lake.edit_contract(AIR, "value: ug/m3", "value: mg/m3")
+    lake.build(*PRODUCTS)
+    assert observations(lake)[AIR] == [1000 * value for value in rows[AIR]]
+
+
+def test_another_go_live_date_is_refused(lake):
+    other = Lake(replace(lake.settings, daily_from=date(2025, 1, 1)))
+    before = lake.versions()
+    said = other.dbt("run", succeeds=False)
+    assert "SJOSTAD_DAILY_FROM" in said
+    assert lake.versions() == before
+    # What the message advises helps.
+    for layer in ("silver", "gold"):
+        shutil.rmtree(lake.settings.lake / layer)
+    other.build()
+    dates = {day for (day,) in other.rows("silver.observation", "partition_date::varchar")}
+    assert "2025-12-31" in dates
+
+
+@pytest.mark.parametrize("level", ["k: 2", "personalData: true"])
+def test_readings_that_may_not_be_shared_leave_every_open_table(lake, level):
+    assert observations(lake).keys() == {AIR, METERS, LAMPS}
+    key, _, _ = level.partition(":")
+    lake.edit_contract(AIR, {"k": "k: 0", "personalData": "personalData: false"}[key], level)
+    lake.write_reference()
+    lake.land(AIR, [reading("HORN-02", "pm10", at(9), 3)])
+    lake.build()
+    assert observations(lake).keys() == {METERS, LAMPS}
+    kept = lake.rows("silver.observation_restricted", "distinct source_id")
+    assert kept == [(AIR,)]
+    gold = sorted(lake.settings.lake.glob("gold/*"))
+    assert len(gold) >= 3
+    for path in gold:
+        assert not [row for row in lake.rows(f"gold.{path.name}") if "HORN" in str(row)], path.name
+
+
+# --- interrupted ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "moment"),
+    [("silver.observation", "after the commit"), ("gold.observations_hourly", "before the commit")],
+)
+def test_a_build_that_dies_at_a_commit_is_made_good_by_the_next(lake, monkeypatch, table, moment):
+    lake.land(AIR, [reading("HORN-01", "pm10", at(1, 5), 77)])
+    real = delta.replace
+
+    def dies(address, *arguments, **more):
+        if address != lake.address(table):
+            return real(address, *arguments, **more)
+        if moment == "after the commit":
+            real(address, *arguments, **more)
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "replace", dies)
+        assert "killed" in lake.dbt("run", succeeds=False)
+    lake.build()
+    assert (77.0,) in lake.rows("gold.observations_hourly", "max_value")
+    require_same_as_full_refresh(lake)
+
+
+def test_a_table_that_was_made_and_never_filled_is_filled_by_the_next_build(lake):
+    """Making a table and filling it are two commits."""
+    for table in FOLLOWERS[:2]:
+        log = lake.address(table) / "_delta_log"
+        for entry in [*log.glob("*.json")]:
+            if int(entry.stem) > 0:
+                entry.unlink()
+        assert lake.rows(table) == []
+    lake.build()
+    assert lake.rows("gold.observations_hourly")
+    require_same_as_full_refresh(lake)
+
+
+# --- how to look ---------------------------------------------------------------------------
+
+PRODUCTS = ("--select", "+luftkvalitet_timme", "+energianvandning_timme")
+
+
+def observations(lake: Lake) -> dict[str, list[float]]:
+    """The values of each source in the open table, sorted."""
+    found: dict[str, list[float]] = {}
+    for source_id, value in lake.rows("silver.observation", "source_id, result"):
+        found.setdefault(source_id, []).append(value)
+    return found
+
+
+def require_same_as_full_refresh(lake: Lake) -> None:
+    names = (*FOLLOWERS, "silver.datastream", "silver.thing")
+    rows = {table: lake.rows(table) for table in names}
+    lake.build(*PRODUCTS, "--full-refresh")
+    for table in names:
+        assert rows[table] == lake.rows(table), table

@@ -1,0 +1,123 @@
+"""What the repository promises of itself: sizes, names, one direction of imports, whole lists."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ingestion.formats import FORMATS
+from ingestion.protocols import PROTOCOLS
+from lakehouse.contracts import load_contracts
+from lakehouse.reference import reference_tables
+from lakehouse.settings import PROJECT
+
+PACKAGES = ("lakehouse", "ingestion", "quality", "publishing", "orchestration", "sample_city")
+MODULES = sorted(path for name in PACKAGES for path in (PROJECT / name).rglob("*.py"))
+DBT = PROJECT / "dbt"
+LIMITS = (
+    *((path, 400) for path in MODULES),
+    *((path, 120) for path in DBT.rglob("*.sql") if "target" not in path.parts),
+    *((path, 200) for path in (PROJECT / "contracts").rglob("*.yaml")),
+    *((path, 200) for path in (PROJECT / "examples").rglob("*.yaml")),
+    *((path, 500) for path in (PROJECT / "docs").rglob("*.md")),
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Functions and their lines of code; docstrings and SQL are text."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            texts = {
+                (text.lineno, text.end_lineno)
+                for text in ast.walk(node)
+                if isinstance(text, ast.Constant | ast.JoinedStr)
+                and (text.end_lineno or 0) > text.lineno
+            }
+            told = sum((end or start) - start for start, end in texts)
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1 - told
+
+
+def test_files_stay_short_enough_to_read():
+    assert len(LIMITS) > 100
+    sizes = {name_of(path): (len(path.read_text("utf-8").splitlines()), limit)
+             for path, limit in LIMITS}  # fmt: skip
+    assert {name: size for name, size in sizes.items() if size[0] > size[1]} == {}
+
+
+def test_functions_stay_short_enough_to_read():
+    long = {
+        f"{name_of(path)}: {name}": lines
+        for path in MODULES
+        for name, lines in functions(path)
+        if lines > 60
+    }
+    assert long == {}
+
+
+def test_no_module_is_named_for_holding_anything():
+    vague = re.compile(r"^_?(utils?|helpers?|common|misc|tools)$")
+    assert [name_of(path) for path in MODULES if vague.match(path.stem)] == []
+
+
+def test_dbt_is_the_installed_one_and_our_folder_is_no_package():
+    assert not list(DBT.rglob("__init__.py"))
+    assert not [name for name in ("adapters", "include", "cli") if (DBT / name).exists()]
+    version = find_spec("dbt.version")
+    assert version is not None
+    assert "site-packages" in str(version.origin)
+
+
+def test_tests_shadow_no_package():
+    assert not list((PROJECT / "tests").rglob("__init__.py"))
+
+
+def test_imports_flow_one_way():
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "--no-cache"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("key", [*PROTOCOLS, *FORMATS])
+def test_every_way_of_delivering_is_explained(key):
+    text = (PROJECT / "docs" / "sources.md").read_text(encoding="utf-8")
+    assert re.search(rf"`{key}`|\b{key}\b", text)
+
+
+def test_every_dbt_source_is_a_table_that_the_plugin_registers():
+    document = yaml.safe_load((DBT / "models" / "sources.yml").read_text(encoding="utf-8"))
+    named = {f"{source['name']}.{table['name']}"
+             for source in document["sources"] for table in source["tables"]}  # fmt: skip
+    written = reference_tables(load_contracts(PROJECT / "contracts"))
+    assert named == {"bronze.telemetry", *(f"reference.{name}" for name in written)}
+
+
+def test_a_product_promises_the_columns_that_its_model_has():
+    models = {
+        model["name"]: [column["name"] for column in model["columns"]]
+        for path in DBT.rglob("models/**/*__models.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    }
+    products = load_contracts(PROJECT / "contracts").products
+    assert products
+    for product in products.values():
+        promised = [column.name for column in product.columns]
+        assert promised == [name for name in models[product.model] if name != "partition_date"]
