@@ -81,7 +81,7 @@ def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome
         Busy: Another process is ingesting this source.
         LakeError: The lake cannot be written.
     """
-    _require_known(contract)
+    require_known(contract)
     with exclusive(settings, f"ingest.{contract.id}"), _scratch(settings) as scratch:
         accounts.repair(settings, contract.id)
         tally = _Tally([])
@@ -96,7 +96,12 @@ def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome
         )
 
 
-def _require_known(contract: SourceContract) -> None:
+def require_known(contract: SourceContract) -> None:
+    """Check that there are the protocol and the format a contract names.
+
+    Raises:
+        ContractError: Naming the key, and what there is.
+    """
     delivery = contract.delivery
     for key, name, known in (
         ("protocol", delivery.protocol, list(PROTOCOLS)),

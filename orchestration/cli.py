@@ -12,11 +12,12 @@ from typing import Annotated, Final
 
 import typer
 
-from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from orchestration import report
+from orchestration.lake import open_lake
 
 EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2
@@ -52,7 +53,7 @@ def _lake(
     contracts: Path | None, inbox: Path | None, home: Path | None
 ) -> tuple[Settings, Contracts]:
     settings = Settings.from_environment(contracts=contracts, inbox=inbox, home=home)
-    return settings, load_contracts(settings.contracts)
+    return settings, open_lake(settings)
 
 
 @app.command()

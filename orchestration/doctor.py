@@ -14,10 +14,11 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from lakehouse import delta, tables
-from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.contracts import Contracts
 from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
+from orchestration.lake import open_lake
 from orchestration.models import MANIFEST
 
 _LEAST_FREE: Final = 0.15
@@ -38,7 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything; a broken part does not stop the rest."""
     findings = [_python(), _duckdb(), _manifest(), _disk(settings), _inbox(settings)]
     try:
-        contracts = load_contracts(settings.contracts)
+        contracts = open_lake(settings)
     except SjostadError as error:
         findings += [Finding(p.place, False, p.what, p.remedy) for p in error.problems]
         return findings

@@ -11,6 +11,7 @@ import dagster as dg
 
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
+from orchestration.lake import mark_lake
 from orchestration.models import DBT, MANIFEST
 
 _INSTANCE = """\
@@ -53,6 +54,7 @@ def prepare(settings: Settings) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     if settings.inbox.is_relative_to(settings.home):
         settings.inbox.mkdir(parents=True, exist_ok=True)
+    mark_lake(settings)
     config = settings.dagster_home / "dagster.yaml"
     if not config.is_file():
         config.write_text(_INSTANCE, encoding="utf-8")

@@ -5,6 +5,7 @@ Nothing about a file is sniffed: what is not written here has the default of the
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
@@ -31,6 +32,15 @@ class CsvDialect(Frozen):
     null_markers: tuple[str, ...] = ("",)
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What to do with columns the contract does not name (SMHI writes prose there)."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError("expected an encoding Python knows, such as iso-8859-1") from None
+        return encoding
 
 
 class RowClock(Frozen):

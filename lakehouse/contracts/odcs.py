@@ -72,6 +72,17 @@ class Document:
             )
         return self.read(model, properties[name], f"customProperties.{name}")
 
+    def unknown_properties(self, known: Iterable[str]) -> Iterator[Problem]:
+        """Custom properties of the document that nothing reads, such as a misspelt one."""
+        names = sorted(known)
+        for name in custom_properties(self.data):
+            if name not in names:
+                yield Problem(
+                    f"{self.path}: customProperties.{name}",
+                    "this property is unknown",
+                    f"Known ones: {', '.join(names)}.",
+                )
+
     def read(self, model: type[Model], value: object, key: str) -> Model:
         """Read a value of this document into a model, with errors that name the key."""
         try:
@@ -87,7 +98,7 @@ def read_document(path: Path) -> Document:
         ContractError: The file is not YAML or not valid ODCS v3.1.0.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -104,6 +115,25 @@ def read_document(path: Path) -> Document:
         raise ContractError.of(problems)
     content = json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
     return Document(path, plain, hashlib.sha256(content).hexdigest())
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice; YAML would silently take the last one."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[object] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key '{key}' stands twice", key_node.start_mark
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def load_product(path: Path) -> ProductContract:
         approval=document.section("approval", Approval) if "approval" in properties else None,
     )
     problems = list(_problems(contract))
+    problems += document.unknown_properties(("publication", "classification", "approval"))
     if problems:
         raise ContractError.of(problems)
     return contract

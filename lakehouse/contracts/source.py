@@ -180,6 +180,7 @@ def load_source(path: Path) -> SourceContract:
         frequency_s=_frequency(document),
     )
     problems = list(_problems(contract))
+    problems += document.unknown_properties(("source", "delivery", "classification", "things"))
     if problems:
         raise ContractError.of(problems)
     return contract
