@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from lakehouse import delta
 from tests.flow import AIR, FOLLOWERS, LAMPS, METERS, Lake, reading
 
+pytestmark = pytest.mark.slow
+
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 CURTAIN = datetime(2025, 1, 1, tzinfo=UTC)
 AFTER = (NEW_YEAR, CURTAIN, NEW_YEAR + timedelta(days=3))
@@ -56,7 +58,6 @@ deliveries = st.lists(
 )
 
 
-@pytest.mark.slow
 @settings(
     max_examples=3,
     deadline=None,

@@ -1,0 +1,32 @@
+"""dbt's own tests, run in this process: those of the SQL, and those of a lake's rows."""
+
+from __future__ import annotations
+
+import yaml
+
+from lakehouse.settings import PROJECT
+
+
+def test_the_unit_tests_of_the_models_pass(lake):
+    files = sorted((PROJECT / "dbt" / "models").rglob("*__unit_tests.yml"))
+    tests = [
+        test for path in files for test in yaml.safe_load(path.read_text("utf-8"))["unit_tests"]
+    ]
+    assert {test["model"] for test in tests} == {
+        "observations_hourly", "luftkvalitet_timme", "energianvandning_timme"
+    }  # fmt: skip
+    lake.dbt("test", "--select", "test_type:unit")
+
+
+def test_the_data_tests_pass_on_sound_rows_and_fail_on_doubled_ones(lake):
+    chosen = ("test", "--select", "luftkvalitet_timme,test_type:data")
+    lake.dbt(*chosen)
+    path = next(lake.address("gold.luftkvalitet_timme").glob("*/*.parquet"))
+    log = lake.address("gold.luftkvalitet_timme") / "_delta_log"
+    newest = max(log.glob("*.json"))
+    adds = [line for line in newest.read_text("utf-8").splitlines() if path.name in line]
+    double = path.with_name(f"again-{path.name}")
+    double.write_bytes(path.read_bytes())
+    after = log / f"{int(newest.stem) + 1:020d}.json"
+    after.write_text("\n".join(adds).replace(path.name, double.name) + "\n", "utf-8")
+    assert "unique_combination" in lake.dbt(*chosen, succeeds=False)
