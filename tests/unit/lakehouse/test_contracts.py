@@ -195,9 +195,9 @@ BROKEN_SOURCES = {
         lambda data: columns(data).append(columns(data)[0]),
         ["schema[0].properties", "'meter' stands twice", "Keep one"],
     ),
-    "records_without_key": (
+    "unknown_key_of_the_delivery": (
         put("delivery", "shape", "records"),
-        ["schema[0].properties", "no property is a primaryKey", "Mark what identifies"],
+        ["customProperties.delivery.shape", "this key is unknown", "protocol"],
     ),
     "id_is_not_the_file": (
         top("id", "metres"),
