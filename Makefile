@@ -28,7 +28,7 @@ ui: setup ## Open the Dagster UI on http://localhost:3000 (PORT=… for another)
 	@DAGSTER_HOME=$(HOME_DIR)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 test: lint ## Everything CI runs: lint, types, import directions, all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## The unit tests that take seconds
 	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit

@@ -7,6 +7,7 @@ from types import MappingProxyType, ModuleType
 import pytest
 
 from ingestion import batch, ingest_source
+from ingestion import source as taking
 from ingestion.formats import FORMATS
 from lakehouse import tables
 from lakehouse.contracts import load_contracts, load_source
@@ -74,7 +75,9 @@ def test_the_guides_source_uses_only_words_of_the_vocabulary(tmp_path):
 def test_add_a_format_reads_what_the_guide_says(settings, tmp_path, monkeypatch):
     module = ModuleType("key_value")
     exec(block("add_a_format.md", "python"), module.__dict__)  # noqa: S102 - the guide's own code
-    monkeypatch.setattr(batch, "FORMATS", MappingProxyType({**FORMATS, "key_value": module.read}))
+    known = MappingProxyType({**FORMATS, "key_value": module.read})
+    for reader in (batch, taking):
+        monkeypatch.setattr(reader, "FORMATS", known)
     text = block("add_a_source.md", "yaml").replace(
         "format: csv\n      csv:", "format: key_value\n      csv:"
     )

@@ -19,7 +19,7 @@ from lakehouse.settings import PROJECT, Settings
 from publishing import profile
 from publishing.release import newest_release
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("open_data_flow")]
+pytestmark = pytest.mark.slow
 
 CONTRACTS = PROJECT / "examples" / "open_data"
 PRODUCTS = ("energianvandning_timme", "luftkvalitet_timme")

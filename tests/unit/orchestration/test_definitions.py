@@ -87,7 +87,8 @@ def test_contracts_say_whose_an_asset_is(graph, contracts):
     for source in contracts.sources.values():
         node = graph.get(dg.AssetKey(["bronze", source.id]))
         assert list(node.owners) == [source.ownership.contact]
-        assert node.group_name == source.domain
+        assert node.group_name == "bronze"
+        assert node.tags["domain"] == source.domain
         assert "delta" in node.kinds
         assert source.name in node.description
     for product in contracts.products.values():
