@@ -1,12 +1,14 @@
 """The dbt models as assets: silver and gold, joined to bronze by what the contracts name."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from packaging.version import Version
 
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
@@ -103,10 +105,24 @@ def dbt_target(settings: Settings) -> Path:
     return settings.home / "dbt"
 
 
+class LakeDbt(DbtCliResource):
+    """The dbt beside this Python, without two things this lake has no use for.
+
+    dagster-dbt asks `dbt --version` in a process of its own, and builds a second adapter to
+    count rows with; the version is the installed package's, and rows are counted from the Delta
+    log. That saves seven seconds of every run (dagster-dbt 0.29.27, `resource.py`).
+    """
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, _args: Sequence[str]) -> None:
+        return None
+
+
 def dbt_resource() -> DbtCliResource:
     """The dbt of this project; which lake it works on, the environment says."""
     # The dbt beside this Python, so that a venv need not be activated.
     executable = Path(sys.executable).with_name("dbt")
-    return DbtCliResource(
-        project_dir=str(DBT), profiles_dir=str(DBT), dbt_executable=str(executable)
-    )
+    return LakeDbt(project_dir=str(DBT), profiles_dir=str(DBT), dbt_executable=str(executable))
