@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from ingestion.deliveries import Offer
+from ingestion.deliveries import Offer, delivery_mark
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect, delta_scan, literal
@@ -49,7 +49,7 @@ class Seen:
                     continue
                 refused.add(row["delivery"])
             names.setdefault(row["delivery"], set()).add(row["name"])
-        marks = {f"delivery:{sha256}": sha256 for sha256 in names}
+        marks = {delivery_mark(sha256): sha256 for sha256 in names}
         held = delta.marked(tables.bronze(settings, contract.id), marks)
         return cls(
             {key: frozenset(found) for key, found in names.items()},

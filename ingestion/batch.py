@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ingestion import rules
 from ingestion.archives import unpack
-from ingestion.deliveries import Landed, Member
+from ingestion.deliveries import Landed, Member, delivery_mark
 from ingestion.formats import FORMATS
 from ingestion.offered import create_tables
 from lakehouse import delta, tables
@@ -41,11 +41,6 @@ class Batch:
 
     receipts: tuple[Receipt, ...]
     version: int | None
-
-
-def delivery_mark(sha256: str) -> str:
-    """Name of the mark that says a delivery has been taken."""
-    return f"delivery:{sha256}"
 
 
 def take(
@@ -213,10 +208,9 @@ def _receipts(
     connection: duckdb.DuckDBPyConnection, contract: SourceContract, deliveries: Sequence[Landed]
 ) -> tuple[Receipt, ...]:
     """Count every delivery's rows: offered from the reader's table, fates from the last one."""
-    records = _count(connection, "select _delivery, count(*) from records")
-    offered = _count(connection, "select _delivery, count(*) from offered")
+    records, offered = _count(connection, "records"), _count(connection, "offered")
     fates = {
-        fate: _count(connection, f"select _delivery, count(*) from settled where fate = '{fate}'")
+        fate: _count(connection, "settled", f"fate = '{fate}'")
         for fate in ("landed", "quarantined", "duplicate")
     }
     filtered: dict[str, dict[str, int]] = {}
@@ -246,10 +240,14 @@ def _receipts(
     )
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, int]:
-    head, _, tail = query.partition(" where ")
-    where = f"where {tail}" if tail else ""
-    rows = connection.execute(f"{head} join files using (_file) {where} group by _delivery")
+def _count(
+    connection: duckdb.DuckDBPyConnection, table: str, condition: str = "true"
+) -> dict[str, int]:
+    """Rows of a table that fulfil a condition, by delivery."""
+    rows = connection.execute(
+        f"""select _delivery, count(*) from {table} join files using (_file)
+        where {condition} group by _delivery"""
+    )
     return dict(rows.fetchall())
 
 

@@ -131,14 +131,14 @@ def resolve(
             end as time_rule,
             case time_rule
                 when 'time_missing' then 'the time is empty'
-                when 'time_unreadable' then format('the time {{!r}} cannot be read', time_text)
+                when 'time_unreadable' then format('the time ''{{}}'' cannot be read', time_text)
                 when 'time_nonexistent'
                     then format('the local time {{}} does not exist in {zone}', wall)
                 when 'time_ambiguous'
                     then format('the local time {{}} exists twice in {zone}', wall)
             end as time_problem
         from settled
-        """.replace("{!r}", "''{}''")
+        """
     )
     connection.unregister("wall_clock")
 

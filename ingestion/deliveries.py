@@ -8,6 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 
+def delivery_mark(sha256: str) -> str:
+    """Name of the mark that says a delivery has been taken."""
+    return f"delivery:{sha256}"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Bytes that a protocol has at hand, not yet taken.

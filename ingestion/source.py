@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from ingestion import accounts
-from ingestion.batch import Batch, delivery_mark, take
-from ingestion.deliveries import Landed, Offer
+from ingestion.batch import Batch, take
+from ingestion.deliveries import Landed, Offer, delivery_mark
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, discard, land
 from ingestion.protocols import PROTOCOLS
@@ -214,16 +214,17 @@ def _take_patiently(
     settings: Settings, contract: SourceContract, deliveries: Sequence[Landed], scratch: Path
 ) -> Batch:
     """Take a batch; when another writer was first, read again what it left to take."""
-    for _ in range(_ATTEMPTS - 1):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 return take(settings, contract, deliveries, Path(folder))
         except LakeConflict:
+            if attempt == _ATTEMPTS:
+                raise
             bronze = tables.bronze(settings, contract.id)
             known = delta.marked(bronze, [delivery_mark(d.sha256) for d in deliveries])
             deliveries = [d for d in deliveries if delivery_mark(d.sha256) not in known]
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        return take(settings, contract, deliveries, Path(folder))
+    raise AssertionError("unreachable")
 
 
 def _refuse(

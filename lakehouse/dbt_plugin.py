@@ -188,14 +188,11 @@ def _commit(
 ) -> delta.Commit:
     address = tables.model(settings, plan["layer"], plan["name"])
     partitions: Sequence[str] | None = plan["partitions"]
-    marks = {
-        name: version
-        for name, version in plan["marks"].items()
-        if delta.mark_of(address, name) < version
-    }
+    wanted = dict(plan["marks"])
     if plan["partition_by"]:
-        year = settings.daily_from.year
-        marks |= {"daily_from": year} if delta.mark_of(address, "daily_from") != year else {}
+        wanted["daily_from"] = settings.daily_from.year
+    held = delta.marks_of(address, wanted)
+    marks = {name: version for name, version in wanted.items() if held.get(name, 0) < version}
     digest = None if partitions is not None else _digest(cursor, scratch)
     version = delta.version_of(address)
     reader = cursor.execute(f"select * from {scratch}").to_arrow_reader(_BATCH_ROWS)

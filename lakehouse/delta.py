@@ -44,7 +44,6 @@ class Change:
 
     version: int
     partitions: tuple[Mapping[str, str | None], ...]
-    note: Mapping[str, Any]
 
 
 def exists(address: Path) -> bool:
@@ -76,19 +75,23 @@ def version_of(address: Path) -> int | None:
     return open_table(address).version() if exists(address) else None
 
 
+def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
+    """The highest version of each of these marks that a table carries."""
+    if not exists(address):
+        return {}
+    table = open_table(address)
+    versions = {name: table.transaction_version(name) for name in names}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
 def mark_of(address: Path, name: str) -> int:
     """The highest version a mark has in a table; 0 when it has none."""
-    if not exists(address):
-        return 0
-    return open_table(address).transaction_version(name) or 0
+    return marks_of(address, [name]).get(name, 0)
 
 
 def marked(address: Path, names: Iterable[str]) -> set[str]:
     """Which of these marks a table carries."""
-    if not exists(address):
-        return set()
-    table = open_table(address)
-    return {name for name in names if table.transaction_version(name) is not None}
+    return set(marks_of(address, names))
 
 
 def append(
@@ -252,15 +255,13 @@ def _open_or_create(
 
 def _change(address: Path, version: int) -> Change:
     partitions: dict[str, Mapping[str, str | None]] = {}
-    note: dict[str, Any] = {}
     for action in read_log_entry(address, version):
-        note |= action.get("commitInfo", {})
         for kind in ("add", "remove"):
             file = action.get(kind)
             if file and file.get("dataChange", True):
                 values = file.get("partitionValues") or {}
                 partitions[json.dumps(values, sort_keys=True)] = values
-    return Change(version, tuple(partitions.values()), note)
+    return Change(version, tuple(partitions.values()))
 
 
 def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:

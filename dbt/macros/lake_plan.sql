@@ -99,10 +99,11 @@
 {% endmacro %}
 
 
-{# The condition that picks the bronze rows past a plan's marks. #}
-{% macro is_news(plan) -%}
+{# The condition that picks the bronze rows past a plan's marks, of a table or its alias. #}
+{% macro is_news(plan, of='telemetry') -%}
   (false{% for item in plan.news %}
-    or (source_id = '{{ item.source_id }}' and _batch > {{ item.since }} and _batch <= {{ item.upto }}){% endfor %})
+    or ({{ of }}.source_id = '{{ item.source_id }}'
+      and {{ of }}._batch > {{ item.since }} and {{ of }}._batch <= {{ item.upto }}){% endfor %})
 {%- endmacro %}
 
 

@@ -36,7 +36,7 @@ with news as (
         and m.channel = t.channel
         and (m.device_pattern = '.*' or regexp_full_match(t.device, m.device_pattern))
     join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
-    where {{ is_news(plan) | replace('source_id', 't.source_id') }}
+    where {{ is_news(plan, of='t') }}
 ),
 
 revisions as (
