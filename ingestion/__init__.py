@@ -5,6 +5,7 @@ judged by its contract, and every row that was offered is accounted for. Renamin
 joins and the knowledge of one source do not belong here.
 """
 
+from ingestion.accounts import Balance, balance
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
-__all__ = ["SourceOutcome", "ingest_source", "require_known"]
+__all__ = ["Balance", "SourceOutcome", "balance", "ingest_source", "require_known"]

@@ -103,6 +103,47 @@ def _noted_after(bronze: Path, reached: int) -> list[dict[str, Any]]:
     return found[::-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the ledger says of a source, beside what its tables hold."""
+
+    landed: int
+    bronze_rows: int
+    quarantined: int
+    quarantine_rows: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the ledger and the tables tell the same."""
+        return (self.landed, self.quarantined) == (self.bronze_rows, self.quarantine_rows)
+
+
+def balance(settings: Settings, source_id: str) -> Balance:
+    """Compare a source's ledger with the rows that its bronze and quarantine tables hold.
+
+    Deliveries that were refused whole stand in quarantine with a row of their own, which is no
+    delivered row and is not counted.
+    """
+    listed = _rows(settings, source_id)
+    bronze = tables.bronze(settings, source_id)
+    return Balance(
+        landed=sum(row["landed"] for row in listed),
+        bronze_rows=delta.extent_of(delta.open_table(bronze)).rows if delta.exists(bronze) else 0,
+        quarantined=sum(row["quarantined"] for row in listed),
+        quarantine_rows=_broken_rows(tables.quarantine(settings, source_id)),
+    )
+
+
+def _broken_rows(quarantine: Path) -> int:
+    if not delta.exists(quarantine):
+        return 0
+    with connect() as connection:
+        held = delta_scan(quarantine)
+        query = f"select count(*) from {held} where rule <> 'delivery_refused'"
+        rows: int = connection.execute(query).fetchall()[0][0]
+    return rows
+
+
 def record_refusal(
     settings: Settings, contract: SourceContract, offer: Offer, sha256: str, reason: str
 ) -> Receipt:

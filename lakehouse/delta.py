@@ -75,6 +75,24 @@ def version_of(address: Path) -> int | None:
     return open_table(address).version() if exists(address) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a table holds, by its log alone."""
+
+    rows: int
+    files: int
+    size: int
+
+
+def extent_of(table: DeltaTable) -> Extent:
+    """The rows, files and bytes of a table's version."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    if not files.num_rows:
+        return Extent(0, 0, 0)
+    rows, sizes = files["num_records"].to_pylist(), files["size_bytes"].to_pylist()
+    return Extent(sum(rows), files.num_rows, sum(sizes))
+
+
 def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
     """The highest version of each of these marks that a table carries."""
     if not exists(address):

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from ingestion import balance
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
 from lakehouse.duck import connect
@@ -123,6 +124,14 @@ def _ledgers(settings: Settings, contracts: Contracts) -> Iterator[Finding]:
             continue
         batches = delta.mark_of(address, "batch")
         followed = delta.mark_of(tables.ledger(settings), f"source:{source_id}")
+        account = balance(settings, source_id)
+        if batches == followed and not account.is_kept:
+            yield Finding(
+                f"ledger of {source_id}", False,
+                f"it says {account.landed:,} rows landed and {account.quarantined:,} quarantined, "
+                f"the tables hold {account.bronze_rows:,} and {account.quarantine_rows:,}",
+                "See docs/operations.md, 'Repair'.",
+            )  # fmt: skip
         if batches != followed:
             yield Finding(
                 f"ledger of {source_id}", False, f"{batches} batches, {followed} of them recorded",

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import dagster as dg
-import pyarrow as pa
 
 from lakehouse import delta
 from lakehouse.ledger import Ledger, Receipt
@@ -19,11 +18,9 @@ def of_table(address: Path) -> Metadata:
     if not delta.exists(address):
         return {}
     table = delta.open_table(address)
-    files = pa.table(table.get_add_actions(flatten=True))
-    rows = sum(files["num_records"].to_pylist()) if files.num_rows else 0
-    size = sum(files["size_bytes"].to_pylist()) if files.num_rows else 0
+    extent = delta.extent_of(table)
     return {
-        "dagster/row_count": dg.MetadataValue.int(rows),
+        "dagster/row_count": dg.MetadataValue.int(extent.rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(
             dg.TableSchema(
                 columns=[
@@ -38,8 +35,8 @@ def of_table(address: Path) -> Metadata:
         ),
         "dagster/uri": dg.MetadataValue.path(str(address)),
         "delta_version": dg.MetadataValue.int(table.version()),
-        "files": dg.MetadataValue.int(files.num_rows),
-        "bytes": dg.MetadataValue.int(size),
+        "files": dg.MetadataValue.int(extent.files),
+        "bytes": dg.MetadataValue.int(extent.size),
     }
 
 
