@@ -25,7 +25,7 @@ from lakehouse.errors import DeliveryRefused, Problem
 MAX_BYTES: Final = 2 << 30
 """Unpacked bytes of one delivery; more is a bomb or belongs in several deliveries."""
 MAX_RATIO: Final = 200
-"""Unpacked bytes to packed ones; measured data stay under 30, a bomb of zeros reaches 1,000."""
+"""Unpacked bytes to packed ones; sensor data stay far below it, zeros reach 1,000."""
 MAX_FILES: Final = 100_000
 _CHUNK: Final = 1 << 20
 _FREE: Final = 1 << 20

@@ -110,7 +110,7 @@ class LakeDbt(DbtCliResource):
 
     dagster-dbt asks `dbt --version` in a process of its own, and builds a second adapter to
     count rows with; the version is the installed package's, and rows are counted from the Delta
-    log. That saves seven seconds of every run (dagster-dbt 0.29.27, `resource.py`).
+    log. Both cost seconds in every run (dagster-dbt 0.29.27, `core/resource.py`).
     """
 
     @property

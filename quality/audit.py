@@ -86,7 +86,7 @@ def run(
     """Run expectations on a frame.
 
     Args:
-        frame: The rows; pandas' default types (Arrow types are 24 times slower here).
+        frame: The rows; pandas' default types (`benchmarks/audit_frames.py` says why).
         planned: The expectations.
         name: Name of the suite.
 

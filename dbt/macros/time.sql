@@ -6,7 +6,8 @@
 {%- endmacro %}
 
 
-{# The UTC hour an instant falls in, by arithmetic: date_trunc on zoned times is five times slower. #}
+{# The UTC hour an instant falls in, by arithmetic, because date_trunc on zoned times asks
+   the zone's calendar for every row. #}
 {% macro utc_hour(instant) -%}
   {{ adapter.dispatch('utc_hour', 'sjostad')(instant) }}
 {%- endmacro %}

@@ -132,7 +132,7 @@ def _read_alike(
     """Read files that have the same header."""
     delivery = contract.delivery
     time = _time_rule(contract)
-    _split_lines(connection, members, header, contract)
+    split_lines(connection, members, header, contract)
     start, end = _time_texts(time, header)
     began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
     if time.sequence:
@@ -168,7 +168,7 @@ def _time_rule(contract: SourceContract) -> TimeRule:
     return time
 
 
-def _split_lines(
+def split_lines(
     connection: duckdb.DuckDBPyConnection,
     members: Sequence[Member],
     header: tuple[str, ...],

@@ -105,5 +105,13 @@ def test_every_page_the_readme_names_exists():
             assert (PROJECT / target).exists(), target
 
 
+def test_every_test_the_docs_point_to_exists():
+    known = {path.name for path in (PROJECT / "tests").rglob("test_*.py")}
+    for page in DOCS.rglob("*.md"):
+        for target in re.findall(r"`(tests/[^`]*|test_\w+\.py)`", page.read_text("utf-8")):
+            there = (PROJECT / target).exists() if "/" in target else target in known
+            assert there, f"{page.name}: {target}"
+
+
 def _page() -> str:
     return (DOCS / "add_a_source.md").read_text("utf-8")
