@@ -1,6 +1,6 @@
 """Contracts (ODCS v3.1.0) and vocabulary as frozen objects, checked before anything runs."""
 
-from lakehouse.contracts.catalogue import Contracts, load_contracts
+from lakehouse.contracts.collection import Contracts, load_contracts
 from lakehouse.contracts.product import ProductContract, load_product
 from lakehouse.contracts.source import SourceContract, load_source
 from lakehouse.contracts.vocabulary import Vocabulary, load_vocabulary
