@@ -7,7 +7,7 @@ HOME_DIR := $(or $(SJOSTAD_HOME),$(CURDIR)/.sjostad)
 PORT   ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test test-fast lint format types lock clean
+.PHONY: help setup run ui test test-fast listing lint format types lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +32,9 @@ test: lint ## Everything CI runs: lint, types, import directions, all tests
 
 test-fast: setup ## The unit tests that take seconds
 	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit
+
+listing: setup ## Write the tables of protocols and formats in docs/sources.md anew
+	@$(BIN)/python -m ingestion.listing
 
 lint: setup ## Style, types and import directions
 	@$(BIN)/ruff check .

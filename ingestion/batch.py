@@ -22,7 +22,7 @@ from ingestion import rules
 from ingestion.archives import unpack
 from ingestion.deliveries import Landed, Member, delivery_mark
 from ingestion.formats import FORMATS
-from ingestion.offered import create_tables
+from ingestion.offered import show
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect, delta_scan
@@ -63,10 +63,8 @@ def take(
     try:
         connection.execute(f"set temp_directory = '{scratch}'")
         connection.register("files", _files(members))
-        create_tables(connection)
-        FORMATS[contract.delivery.format](connection, members, contract)
-        _account_for_silent_records(connection)
-        rules.judge(connection, contract)
+        show(connection, FORMATS[contract.delivery.format].read(connection, members, contract))
+        rules.judge(connection, settings, contract)
         _compare(connection, settings, contract)
         receipts = _receipts(connection, contract, deliveries)
         for receipt in receipts:
@@ -96,17 +94,6 @@ def _files(members: Sequence[Member]) -> pa.Table:
                 pa.timestamp("us"),
             ),
         }
-    )
-
-
-def _account_for_silent_records(connection: duckdb.DuckDBPyConnection) -> None:
-    """A record that gave no row at all is a broken one, never a lost one."""
-    connection.execute(
-        """
-        insert into offered (_file, _row, rule, reason, quality)
-        select _file, _row, 'no_measurement', 'the record carries no measurement', 'bad'
-        from records anti join offered using (_file, _row)
-        """
     )
 
 
@@ -208,7 +195,7 @@ def _receipts(
     connection: duckdb.DuckDBPyConnection, contract: SourceContract, deliveries: Sequence[Landed]
 ) -> tuple[Receipt, ...]:
     """Count every delivery's rows: offered from the reader's table, fates from the last one."""
-    records, offered = _count(connection, "records"), _count(connection, "offered")
+    records, offered = _count(connection, "records"), _count(connection, "judged")
     fates = {
         fate: _count(connection, "settled", f"fate = '{fate}'")
         for fate in ("landed", "quarantined", "duplicate")

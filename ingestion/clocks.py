@@ -41,16 +41,21 @@ def parse(text: str, form: str) -> Parsed:
         Expressions of type TIMESTAMP; both are null when the text cannot be read.
     """
     nothing = "null::timestamp"
+    plain = text
     # DuckDB takes the words infinity and epoch for times, in any format.
     text = f"case when regexp_matches({text}, '[0-9]') then {text} end"
     match form:
         case "iso8601":
             has_offset = f"regexp_matches({text}, {literal(_HAS_OFFSET)})"
             whole = f"regexp_replace({text}, {literal(_NO_SECONDS)}, '\\1:00\\2')"
+            # The form nearly every platform writes is read without a regular expression.
+            is_plain = f"suffix({plain}, 'Z') and length({plain}) between 20 and 30"
             return Parsed(
-                f"""case when {has_offset} and not regexp_matches({text}, '{_NO_OFFSET}')
+                f"""case when {is_plain} then try_cast({plain} as timestamp)
+                    when {has_offset} and not regexp_matches({text}, '{_NO_OFFSET}')
                     then timezone('UTC', try_cast({whole} as timestamptz)) end""",
-                f"case when not {has_offset} then try_cast({text} as timestamp) end",
+                f"""case when not ({is_plain}) and not {has_offset}
+                    then try_cast({text} as timestamp) end""",
             )
         case "epoch_ms":
             return Parsed(from_epoch_ms(f"try_cast({text} as bigint)"), nothing)
@@ -74,17 +79,27 @@ def from_epoch_ms(number: str) -> str:
 def resolve(
     connection: duckdb.DuckDBPyConnection, rule: TimeRule, source: str, target: str
 ) -> None:
-    """Make table `target` from `source`, with the time of each row settled in UTC.
+    """Make relation `target` from `source`, with the time of each row settled in UTC.
 
     Args:
         connection: Where both live.
         rule: Zone and fold policy.
-        source: Table with `_file`, `_row`, `device`, `time_text`, `instant` and `wall`
-            (TIMESTAMP), the same of the end, `end_instant` and `end_wall`, and whatever else
-            is to be kept.
-        target: Name of the new table: the same columns with `t` and `t_end` (TIMESTAMP, UTC),
-            `time_rule` and `time_problem`; exactly one of `t` and `time_rule` is null.
+        source: Relation with `_file`, `_row`, `device`, `channel` (null where a row has many),
+            `time_text`, `instant` and `wall` (TIMESTAMP), the same of the end, `end_instant`
+            and `end_wall`, and whatever else is to be kept.
+        target: Name of the new table or view: the same columns with `t` and `t_end` (TIMESTAMP,
+            UTC), `time_rule` and `time_problem`; exactly one of `t` and `time_rule` is null.
     """
+    if rule.zone == "UTC":
+        connection.execute(
+            f"""
+            create temp view {target} as
+            select *, {_time_rule("false")} as time_rule, {_time_problem("UTC")} as time_problem
+            from (select *, {_dated("coalesce(instant, wall)")} as t,
+                {_dated("coalesce(end_instant, end_wall)")} as t_end from {source})
+            """
+        )
+        return
     connection.register("wall_clock", stretch_table(rule.zone))
     zone = rule.zone.replace("'", "''")
     connection.execute(
@@ -99,9 +114,9 @@ def resolve(
         twice as (
             select _file, _row,
                 row_number() over same_time as occurrence,
-                count(*) over (partition by _file, device, wall) as occurrences
+                count(*) over (partition by _file, device, channel, wall) as occurrences
             from laid where instant is null and later_s is not null
-            window same_time as (partition by _file, device, wall order by _row)
+            window same_time as (partition by _file, device, channel, wall order by _row)
         ),
         settled as (
             select l.* exclude (earlier_s, later_s, end_earlier_s, end_later_s),
@@ -122,25 +137,33 @@ def resolve(
             from laid l left join twice using (_file, _row)
         )
         select * exclude (does_not_exist),
-            case
+            {_time_rule("does_not_exist")} as time_rule,
+            {_time_problem(zone)} as time_problem
+        from settled
+        """
+    )
+    connection.unregister("wall_clock")
+
+
+def _time_rule(does_not_exist: str) -> str:
+    return f"""case
                 when t is not null then null
                 when coalesce(trim(time_text), '') = '' then 'time_missing'
-                when instant is null and wall is null then 'time_unreadable'
-                when does_not_exist then 'time_nonexistent'
+                when coalesce(instant, wall) is null then 'time_unreadable'
+                when {does_not_exist} then 'time_nonexistent'
                 else 'time_ambiguous'
-            end as time_rule,
-            case time_rule
+            end"""
+
+
+def _time_problem(zone: str) -> str:
+    return f"""case time_rule
                 when 'time_missing' then 'the time is empty'
                 when 'time_unreadable' then format('the time ''{{}}'' cannot be read', time_text)
                 when 'time_nonexistent'
                     then format('the local time {{}} does not exist in {zone}', wall)
                 when 'time_ambiguous'
                     then format('the local time {{}} exists twice in {zone}', wall)
-            end as time_problem
-        from settled
-        """
-    )
-    connection.unregister("wall_clock")
+            end"""
 
 
 def _dated(time: str) -> str:

@@ -8,6 +8,7 @@ quarantined by the readers, the rest of the file goes on.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from ingestion.deliveries import Member
 from lakehouse.errors import DeliveryRefused, Problem
 
 UNREADABLE: Final = "�"
+TABLE: Final = "create temp table lines (_file integer, _row bigint, _raw varchar)"
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
 _NO_DELIMITER: Final = "\x1f"
@@ -44,31 +46,33 @@ def head(member: Member, encoding: str, count: int) -> list[str]:
 
 def load(
     connection: duckdb.DuckDBPyConnection,
-    member: Member,
+    members: Sequence[Member],
     encoding: str,
     *,
     skip: int = 0,
 ) -> None:
-    """Add the lines of a file to the table `records`, blank ones left out.
+    """Make table `lines(_file, _row, _raw)` of the lines of files, blank ones left out.
 
     Args:
-        connection: Holds `records(_file, _row, _raw)`; `_row` is the line number from 1.
-        member: The file.
-        encoding: Its declared encoding, a Python codec name.
-        skip: Lines at the top that are no records.
+        connection: Where the table is made; `_row` is the line number from 1.
+        members: The files.
+        encoding: Their declared encoding, a Python codec name.
+        skip: Lines at the top of each that are no records.
 
     Raises:
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
-    text = _as_utf8(member, encoding)
-    if text.stat().st_size == 0:
-        return
-    try:
-        _insert(connection, member, _reader(text), skip)
-    except (pa.ArrowInvalid, duckdb.Error) as error:
-        raise DeliveryRefused(
-            Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
-        ) from error
+    connection.execute(TABLE)
+    for member in members:
+        text = _as_utf8(member, encoding)
+        if text.stat().st_size == 0:
+            continue
+        try:
+            _insert(connection, member, _reader(text), skip)
+        except (pa.ArrowInvalid, duckdb.Error) as error:
+            raise DeliveryRefused(
+                Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
+            ) from error
 
 
 def _reader(text: Path) -> pacsv.CSVStreamingReader:
@@ -98,7 +102,7 @@ def _insert(
     try:
         connection.execute(
             """
-            insert into records
+            insert into lines
             select ?, number, line from (select row_number() over () as number, line
                                          from lines_of_file)
             where number > ? and trim(line) <> ''

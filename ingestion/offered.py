@@ -1,39 +1,77 @@
-"""The tables a format fills, and the pieces of SQL that formats share to fill them."""
+"""What a format hands over, and the pieces of SQL that formats share to make it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import duckdb
 
 from lakehouse.contracts.delivery import QualityRule
 from lakehouse.duck import literal
 
-_TABLES = """
-create or replace temp table records (_file integer, _row bigint, _raw varchar);
-create or replace temp table offered (
-    _file integer,         -- member number
-    _row bigint,           -- line or record number in the member, from 1
-    device varchar,        -- as the source calls it
-    channel varchar,       -- null when the record could not be taken apart
-    t timestamp,           -- UTC
-    t_end timestamp,       -- UTC, end of the interval
-    cell varchar,          -- the value as delivered
-    value double,          -- the value as a number, in the unit of the source
-    text varchar,          -- the value when it is no number
-    quality varchar,       -- good | uncertain | bad
-    quality_code varchar,  -- the source's own code
-    result_time timestamp, -- UTC, when the source made or last changed the value
-    longitude double,
-    latitude double,
-    attributes varchar,    -- JSON
-    rule varchar,          -- why the row cannot be taken, if the reader found that out
-    reason varchar
-);
-"""
+OFFERED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "_file": "integer",  # member number
+        "_row": "bigint",  # line or record number in the member, from 1
+        "device": "varchar",  # as the source calls it
+        "channel": "varchar",  # as the source calls it; null when the record has none
+        "t": "timestamp",  # UTC
+        "t_end": "timestamp",  # UTC, end of the interval
+        "cell": "varchar",  # the value as delivered
+        "value": "double",  # the value as a number, in the unit of the source
+        "text": "varchar",  # the value when it is no number
+        "unit": "varchar",  # the unit as delivered, by any of its names; null when not told
+        "quality": "varchar",  # good | uncertain | bad; null is good
+        "quality_code": "varchar",  # the source's own code
+        "result_time": "timestamp",  # UTC, when the source made or last changed the value
+        "longitude": "double",  # degrees, WGS 84
+        "latitude": "double",
+        "attributes": "varchar",  # JSON
+        "rule": "varchar",  # why the row cannot be taken, if the reader found that out
+        "reason": "varchar",
+    }
+)
+"""The columns of offered rows, with their DuckDB types."""
 
 
-def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty tables `records` and `offered`."""
-    connection.execute(_TABLES)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a format found in the files of a batch, as SQL over what it has loaded.
+
+    Attributes:
+        records: Query of every record as the supplier delivered it: `_file, _row, _raw`.
+        offered: Query of one row for each record and channel, with those columns of `OFFERED`
+            that the format knows. A record that cannot be taken apart gives one row with `rule`
+            and `reason`.
+    """
+
+    records: str
+    offered: str
+
+
+def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """Make the views `records` and `offered`, the latter with all columns of `OFFERED`."""
+    given = {row[0] for row in connection.execute(f"describe ({reading.offered})").fetchall()}
+    unknown = given - OFFERED.keys()
+    if unknown:
+        raise AssertionError(f"a format offers columns there are not: {sorted(unknown)}")
+    columns = ", ".join(
+        f"{name}::{kind} as {name}" if name in given else f"null::{kind} as {name}"
+        for name, kind in OFFERED.items()
+    )
+    connection.execute(f"create temp view records as {reading.records}")
+    connection.execute(f"create temp view offered as select {columns} from ({reading.offered})")
+
+
+def together(readings: list[Reading]) -> Reading:
+    """Several readings as one."""
+    return Reading(
+        " union all by name ".join(f"({one.records})" for one in readings),
+        " union all by name ".join(f"({one.offered})" for one in readings),
+    )
 
 
 def number(cell: str, decimal: str = ".") -> str:
@@ -62,3 +100,30 @@ def quality(rule: QualityRule | None, code: str) -> str:
         if words
     ]
     return f"case when coalesce({code}, '') = '' then 'good' {' '.join(whens)} else 'uncertain' end"
+
+
+def json_cell(atom: str) -> str:
+    """SQL of a JSON atom's text as delivered; null for JSON null."""
+    return f"case when json_type({atom}) <> 'NULL' then {atom}->>'$' end"
+
+
+def json_value(atom: str) -> str:
+    """SQL of a JSON atom as a number: numbers as they are, true as 1 and false as 0.
+
+    A number in quotes is text in JSON; `json_number` is for sources that quote numbers.
+    """
+    return f"""case
+        when json_type({atom}) in ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT')
+            then try_cast({atom} as double)
+        when json_type({atom}) = 'BOOLEAN' then cast(cast({atom} as boolean) as double) end"""
+
+
+def json_number(atom: str) -> str:
+    """SQL of a JSON atom as a number, also when it stands in quotes."""
+    quoted = number(f"({atom}->>'$')")
+    return f"case when json_type({atom}) = 'VARCHAR' then {quoted} else {json_value(atom)} end"
+
+
+def json_text(atom: str) -> str:
+    """SQL of a JSON atom that is text; null for every other kind."""
+    return f"case when json_type({atom}) = 'VARCHAR' then {atom}->>'$' end"

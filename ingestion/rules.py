@@ -12,7 +12,9 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from ingestion import units
 from lakehouse.contracts import SourceContract
+from lakehouse.settings import Settings
 
 FUTURE_MINUTES: Final = 10
 """How far a sensor's clock may be ahead of the moment its delivery was received."""
@@ -31,31 +33,41 @@ _CHANNELS: Final = pa.schema(
 )
 
 
-def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> None:
-    """Make table `judged` from `offered`: each row with its verdict.
+def judge(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: SourceContract
+) -> None:
+    """Make table `judged` from `records` and `offered`: each row with its verdict.
+
+    A record that gave no row at all is a broken one, never a lost one. Channels get the name
+    that the contract gives them.
 
     Adds `unit`, `is_known` (the contract names the channel), `verdict` (`sound`, `broken` or
     `filtered`), `rule` and `reason`.
 
     Args:
-        connection: Holds `offered` and `files(_file, received_at, …)`.
+        connection: Holds `records`, `offered` and `files(_file, received_at, …)`.
+        settings: Says where the vocabulary of units is.
         contract: Says which channels there are and what they may measure.
     """
     connection.register("channels", _channels(contract))
+    connection.register("unit_names", units.names(settings))
     unknown = "'channel_unknown'" if contract.delivery.unknown_channels == "quarantine" else "null"
     has_no_value = "value is null and text is null"
     connection.execute(
         f"""
         create or replace temp table judged as
         with known as (
-            select o.* exclude (rule, reason), o.rule as found_rule, o.reason as found_reason,
+            select o.* exclude (rule, reason, channel, unit, quality),
+                o.rule as found_rule, o.reason as found_reason,
+                coalesce(o.quality, 'good') as quality,
+                coalesce(c.channel, o.channel) as channel, o.channel as delivered_as,
                 c.channel is not null as is_known, c.* exclude (channel, devices, delivered_as),
-                coalesce(c.delivered_as, o.channel) as delivered_as,
-                f.received_at
-            from offered o
+                o.unit as unit_told, n.unit as unit_named, f.received_at
+            from (from offered union all by name {_SILENT}) o
             join files f using (_file)
-            left join channels c on o.channel = c.channel
+            left join channels c on o.channel = c.delivered_as
                 and (c.devices = '.*' or regexp_full_match(o.device, c.devices))
+            left join unit_names n on o.unit = n.name
         ),
         ruled as (
             select *,
@@ -66,6 +78,10 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
                     when coalesce(device, '') = '' then 'device_missing'
                     when coalesce(channel, '') = '' then 'channel_missing'
                     when not is_known and {unknown} is not null then {unknown}
+                    when is_known and unit_told is not null and unit_named is null
+                        then 'unit_unknown'
+                    when is_known and unit_told is not null and unit_named <> unit
+                        then 'unit_differs'
                     when cell is null and {has_no_value} and quality <> 'bad'
                         then case when keeps_empty then 'value_missing' else 'empty_value' end
                     when is_number and cell is not null and value is null
@@ -76,7 +92,8 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
                 end as rule
             from known
         )
-        select * exclude (found_rule, found_reason, received_at),
+        select * exclude (found_rule, found_reason, received_at, unit, unit_told, unit_named),
+            case when is_known then unit else coalesce(unit_named, unit_told) end as unit,
             case
                 when rule is null then 'sound'
                 when rule = 'empty_value' then 'filtered'
@@ -91,6 +108,12 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
                 when 'channel_missing' then 'the row names no channel'
                 when 'channel_unknown'
                     then format('the contract has no channel ''{{}}''', channel)
+                when 'unit_unknown'
+                    then format('{{}} is delivered in ''{{}}'', no unit of the vocabulary; '
+                        || 'the contract says {{}}', delivered_as, unit_told, unit)
+                when 'unit_differs'
+                    then format('{{}} is delivered in {{}}, the contract says {{}}', delivered_as,
+                        unit_told, unit)
                 when 'value_missing' then format('{{}} is empty', delivered_as)
                 when 'value_unreadable'
                     then format('{{}} is ''{{}}'', which is no number', delivered_as, cell)
@@ -107,6 +130,13 @@ def judge(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> No
         """
     )
     connection.unregister("channels")
+    connection.unregister("unit_names")
+
+
+_SILENT: Final = """(
+    select _file, _row, 'no_measurement' as rule, 'the record carries no measurement' as reason,
+        'bad' as quality
+    from records anti join offered using (_file, _row))"""
 
 
 def _channels(contract: SourceContract) -> pa.Table:

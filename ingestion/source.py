@@ -16,6 +16,7 @@ from typing import Final
 from ingestion import accounts
 from ingestion.batch import Batch, take
 from ingestion.deliveries import Landed, Offer, delivery_mark
+from ingestion.fetching import Fetch
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, discard, land
 from ingestion.protocols import PROTOCOLS
@@ -102,11 +103,9 @@ def require_known(contract: SourceContract) -> None:
     Raises:
         ContractError: Naming the key, and what there is.
     """
-    delivery = contract.delivery
-    for key, name, known in (
-        ("protocol", delivery.protocol, list(PROTOCOLS)),
-        ("format", delivery.format, list(FORMATS)),
-    ):
+    asked = [("format", contract.delivery.format, list(FORMATS))]
+    asked += [("protocol", server.protocol, list(PROTOCOLS)) for server in contract.servers]
+    for key, name, known in asked:
         if name not in known:
             raise ContractError(
                 Problem(
@@ -124,10 +123,17 @@ def _scratch(settings: Settings) -> tempfile.TemporaryDirectory[str]:
 
 def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iterator[list[Offer]]:
     """Offers in groups that make one batch each; pulled pages stay alone."""
-    cursor = delta.mark_of(tables.bronze(settings, contract.id), "cursor")
+    bronze = tables.bronze(settings, contract.id)
+    fetch = Fetch(
+        contract,
+        settings,
+        cursor=delta.mark_of(bronze, "cursor"),
+        scratch=scratch,
+        is_taken=lambda sha256: bool(delta.mark_of(bronze, delivery_mark(sha256))),
+    )
     group: list[Offer] = []
     size = 0
-    for offer in PROTOCOLS[contract.delivery.protocol](contract, settings, cursor, scratch):
+    for offer in PROTOCOLS[contract.protocol].offers(fetch):
         if offer.is_pulled:
             yield [offer]
             continue

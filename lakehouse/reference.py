@@ -157,7 +157,7 @@ def _source(source: SourceContract) -> Mapping[str, object]:
         "owner": ownership.owner,
         "contact": ownership.contact,
         "domain": source.domain,
-        "protocol": source.delivery.protocol,
+        "protocol": source.protocol,
         "format": source.delivery.format,
         "connectivity": ownership.connectivity,
         "frequency_s": source.frequency_s,

@@ -33,6 +33,8 @@ class Settings:
         daily_from: Go-live date. Observations from here on have a partition for each UTC day,
             older history one for each year. Must be 1 January.
         patience_s: Seconds to wait for another process's lock before giving up.
+        server: Which of a contract's servers to fetch from, such as `live`; a contract without
+            one of that name, or all of them when empty, uses its first.
     """
 
     home: Path
@@ -41,6 +43,7 @@ class Settings:
     base_url: str
     daily_from: date
     patience_s: float
+    server: str = ""
 
     @classmethod
     def from_environment(
@@ -50,6 +53,7 @@ class Settings:
         contracts: Path | None = None,
         inbox: Path | None = None,
         home: Path | None = None,
+        server: str | None = None,
     ) -> Self:
         """Read the settings.
 
@@ -58,6 +62,7 @@ class Settings:
             contracts: Overrides `SJOSTAD_CONTRACTS`.
             inbox: Overrides `SJOSTAD_INBOX`.
             home: Overrides `SJOSTAD_HOME`.
+            server: Overrides `SJOSTAD_SERVER`.
 
         Raises:
             SettingsError: A value cannot be understood.
@@ -72,6 +77,7 @@ class Settings:
             base_url=env.get("SJOSTAD_BASE_URL", "https://data.stockholm.example").rstrip("/"),
             daily_from=_first_of_january(env.get("SJOSTAD_DAILY_FROM", "2026-01-01")),
             patience_s=_seconds(env.get("SJOSTAD_PATIENCE_S", "30")),
+            server=server or env.get("SJOSTAD_SERVER", ""),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -83,6 +89,7 @@ class Settings:
             "SJOSTAD_BASE_URL": self.base_url,
             "SJOSTAD_DAILY_FROM": self.daily_from.isoformat(),
             "SJOSTAD_PATIENCE_S": str(self.patience_s),
+            "SJOSTAD_SERVER": self.server,
         }
 
     @property

@@ -40,9 +40,7 @@ def daily(ingestion: Job) -> dg.ScheduleDefinition:
 
 def inbox_sensor(settings: Settings, contracts: Contracts, ingestion: Job) -> dg.SensorDefinition:
     """Start the ingestion of exactly those sources whose inbox has changed."""
-    watched = [
-        source for source in contracts.sources.values() if source.delivery.protocol == "folder"
-    ]
+    watched = [source for source in contracts.sources.values() if source.protocol == "folder"]
 
     @dg.sensor(
         name="inbox",

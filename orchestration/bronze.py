@@ -64,7 +64,7 @@ def bronze_asset(settings: Settings, contract: SourceContract) -> dg.AssetsDefin
             "domain": contract.domain,
             "organisation": contract.ownership.organisation,
             "initiative": contract.ownership.initiative,
-            "protocol": delivery.protocol,
+            "protocol": contract.protocol,
         },
         metadata={
             "contract": dg.MetadataValue.path(str(contract.path)),

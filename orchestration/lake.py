@@ -19,6 +19,8 @@ def open_lake(settings: Settings) -> Contracts:
         SettingsError: The home folder belongs to another contracts folder.
     """
     contracts = load_contracts(settings.contracts)
+    if settings.server:
+        contracts = contracts.at(settings.server)
     problems: list[Problem] = []
     for source in contracts.sources.values():
         try:

@@ -1,15 +1,15 @@
-"""How bytes are read. A format fills two tables of the batch's private DuckDB, in bulk.
+"""How bytes are read: the registry of formats.
 
-`records(_file, _row, _raw)`: what the supplier delivered, record by record, as text.
-`offered`: one row for each record and channel, see `OFFERED`; a record that cannot be taken
-apart gives one row with `rule` and `reason`.
+A format takes the plain, verified files of a batch and says, as SQL over what it has loaded into
+the batch's private DuckDB, which records there are and which rows they offer.
 
-To add one: a module with a `read` function, a line here, a test, a heading in docs/sources.md.
+To add one: a module with a `read` function, a line here, a test, a heading under docs/formats/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -17,14 +17,37 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
-Reader = Callable[[duckdb.DuckDBPyConnection, Sequence[Member], SourceContract], None]
+Read = Callable[[duckdb.DuckDBPyConnection, Sequence[Member], SourceContract], Reading]
 
-FORMATS: Final[Mapping[str, Reader]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that contracts may name.
+
+    Attributes:
+        title: What people call it.
+        source: The specification it is read by.
+        read: Reads the files of a batch.
+    """
+
+    title: str
+    source: str
+    read: Read
+
+
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
-        "csv": delimited.read,
-        "chirpstack_v4": chirpstack.read,
-        "ignition_history": ignition_history.read,
+        "csv": Format("Delimited text in a declared dialect", "RFC 4180", delimited.read),
+        "chirpstack_v4": Format(
+            "LoRaWAN uplinks of ChirpStack v4", "ChirpStack v4, event `up`", chirpstack.read
+        ),
+        "ignition_history": Format(
+            "Values of an Ignition Tag Historian, as pulled",
+            "Ignition Database Table Reference 8.3",
+            ignition_history.read,
+        ),
     }
 )

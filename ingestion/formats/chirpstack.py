@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingestion import clocks, lines
+from ingestion import clocks, documents
 from ingestion.deliveries import Member
+from ingestion.offered import Reading, json_cell, json_text, json_value
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import literal
 
 _EVENT = """{
     "deduplicationId": "VARCHAR", "time": "VARCHAR",
@@ -30,22 +30,17 @@ _EVENT = """{
 
 def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> None:
-    """Read uplink events into `records` and `offered`."""
-    for member in members:
-        if contract.delivery.framing == "document":
-            text = member.path.read_bytes().decode("utf-8-sig", errors="replace")
-            connection.execute("insert into records values (?, 1, ?)", [member.number, text])
-        else:
-            lines.load(connection, member, "utf-8")
+) -> Reading:
+    """Read uplink events."""
+    documents.load(connection, members, contract)
     time = clocks.parse("event.time", "iso8601")
     connection.execute(
         f"""
-        create or replace temp table events as
+        create temp table events as
         select _file, _row, document, event, {time.instant} as t,
             case
-                when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
-                when document is null or has_twins then 'layout'
+                when damage is not null then damage
+                when has_twins then 'layout'
                 when json_exists(document, 'applicationID') or json_exists(document, 'devEUI')
                     then 'format'
                 when event.deviceInfo.devEui is null then 'format'
@@ -55,9 +50,8 @@ def read(
                     then 'no_measurement'
             end as rule,
             case rule
-                when 'encoding' then 'bytes that are not utf-8'
-                when 'layout' then case when has_twins then 'object names a key twice'
-                    else 'this is not a whole JSON document' end
+                when 'layout' then coalesce(damage_reason, 'object names a key twice')
+                when 'encoding' then damage_reason
                 when 'format' then case when not json_exists(document, 'deviceInfo')
                     then 'no ChirpStack v4 uplink: deviceInfo is missing'
                         || case when json_exists(document, 'applicationID')
@@ -68,7 +62,7 @@ def read(
                 when 'no_measurement' then 'the uplink carries neither object nor data'
             end as reason
         from (
-            select _file, _row, _raw, document, has_twins,
+            select _file, _row, document, damage, damage_reason, has_twins,
                 from_json(
                     case when json_type(document) = 'OBJECT' and not has_twins then document
                         else '{{}}' end,
@@ -76,20 +70,20 @@ def read(
             from (
                 select *, len(keys) > len(list_distinct(keys)) as has_twins
                 from (
-                    select *, coalesce(json_keys(document, '$.object'), []) as keys
-                    from (select *, try_cast(_raw as json) as document from records)
+                    select * exclude (rule, reason), rule as damage, reason as damage_reason,
+                        coalesce(json_keys(document, '$.object'), []) as keys
+                    from documents
                 )
             )
         )
         """,
         [_EVENT],
     )
-    connection.execute(_OFFER)
+    return Reading("select _file, _row, _raw from documents", _OFFER)
 
 
 # json_tree is slow, so only values that are themselves objects or lists pass through it.
-_OFFER = """
-insert into offered
+_OFFER = f"""
 with entries as (
     select _file, _row, unnest(map_entries(event.object)) as entry
     from events where rule is null and cardinality(event.object) > 0
@@ -112,7 +106,7 @@ leaves as (
 ),
 told as (
     select _file, _row, event.deviceInfo.devEui as device, t,
-        to_json({
+        to_json({{
             'deduplication_id': event.deduplicationId,
             'f_cnt': coalesce(event.fCnt, 0),
             'f_port': coalesce(event.fPort, 0),
@@ -121,18 +115,13 @@ told as (
             'rssi': list_max(list_transform(event.rxInfo, lambda gateway: gateway.rssi)),
             'snr': list_max(list_transform(event.rxInfo, lambda gateway: gateway.snr)),
             'time_source': 'time'
-        })::varchar as attributes
+        }})::varchar as attributes
     from events where rule is null
 )
-select _file, _row, device, channel, t, null,
-    case kind when 'NULL' then null else atom->>'$' end as cell,
-    case when kind in ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT') then try_cast(atom as double)
-        when kind = 'BOOLEAN' then cast(cast(atom as boolean) as double) end,
-    case when kind = 'VARCHAR' then atom->>'$' end,
-    'good', null, t, null, null, attributes, null, null
+select _file, _row, device, channel, t, {json_cell("atom")} as cell,
+    {json_value("atom")} as value, {json_text("atom")} as text, t as result_time, attributes
 from leaves join told using (_file, _row)
-union all
-select _file, _row, event.deviceInfo.devEui, null, t, null, null, null, null, 'bad', null, null,
-    null, null, null, rule, reason
+union all by name
+select _file, _row, event.deviceInfo.devEui as device, t, 'bad' as quality, rule, reason
 from events where rule is not null
 """

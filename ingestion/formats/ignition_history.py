@@ -14,6 +14,7 @@ import duckdb
 
 from ingestion import clocks
 from ingestion.deliveries import Member
+from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem
@@ -21,8 +22,8 @@ from lakehouse.errors import DeliveryRefused, Problem
 
 def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> None:
-    """Read landed pages into `records` and `offered`.
+) -> Reading:
+    """Read landed pages.
 
     Raises:
         DeliveryRefused: The contract does not say which part of a tag path is the device.
@@ -36,36 +37,42 @@ def read(
                 "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
             )
         )
-    for member in members:
-        connection.execute(
-            f"""
-            create or replace temp table page as
-            select {member.number} as _file, row_number() over () as _row, *,
-                regexp_extract(tagpath, {literal(pattern)}, ['device', 'channel']) as path,
-                case
-                    when dataintegrity between 192 and 255 then 'good'
-                    when dataintegrity between 64 and 127 then 'uncertain'
-                    else 'bad'
-                end as quality
-            from read_parquet({literal(member.path)});
+    connection.execute(
+        f"""
+        create temp table history as
+        {" union all ".join(_page(member, pattern) for member in members)}
+        """
+    )
+    return Reading(_RECORDS, _OFFER)
 
-            insert into records
-            select _file, _row, to_json({{tagid: tagid, tagpath: tagpath, intvalue: intvalue,
-                floatvalue: floatvalue, stringvalue: stringvalue, datevalue: datevalue,
-                dataintegrity: dataintegrity, t_stamp: t_stamp}})
-            from page;
 
-            insert into offered
-            select _file, _row, nullif(path.device, ''), nullif(path.channel, ''),
-                {clocks.from_epoch_ms("t_stamp")}, null,
-                coalesce(floatvalue::varchar, intvalue::varchar, stringvalue, datevalue),
-                coalesce(floatvalue, intvalue::double),
-                case when floatvalue is null and intvalue is null
-                    then coalesce(stringvalue, datevalue) end,
-                quality, dataintegrity::varchar, null, null, null, null,
-                case when path.device = '' then 'tag_path' end,
-                case when path.device = ''
-                    then format('the tag path ''{{}}'' does not fit the contract', tagpath) end
-            from page;
-            """
-        )
+def _page(member: Member, pattern: str) -> str:
+    return f"""
+        select {member.number} as _file, file_row_number + 1 as _row, * exclude (file_row_number),
+            regexp_extract(tagpath, {literal(pattern)}, ['device', 'channel']) as path
+        from read_parquet({literal(member.path)}, file_row_number = true)"""
+
+
+_RECORDS = """
+    select _file, _row, to_json({tagid: tagid, tagpath: tagpath, intvalue: intvalue,
+        floatvalue: floatvalue, stringvalue: stringvalue, datevalue: datevalue,
+        dataintegrity: dataintegrity, t_stamp: t_stamp})::varchar as _raw
+    from history"""
+
+_OFFER = f"""
+    select _file, _row, nullif(path.device, '') as device, nullif(path.channel, '') as channel,
+        {clocks.from_epoch_ms("t_stamp")} as t,
+        coalesce(floatvalue::varchar, intvalue::varchar, stringvalue, datevalue) as cell,
+        coalesce(floatvalue, intvalue::double) as value,
+        case when floatvalue is null and intvalue is null
+            then coalesce(stringvalue, datevalue) end as text,
+        case
+            when dataintegrity between 192 and 255 then 'good'
+            when dataintegrity between 64 and 127 then 'uncertain'
+            else 'bad'
+        end as quality,
+        dataintegrity::varchar as quality_code,
+        case when path.device = '' then 'tag_path' end as rule,
+        case when path.device = ''
+            then format('the tag path ''{{}}'' does not fit the contract', tagpath) end as reason
+    from history"""

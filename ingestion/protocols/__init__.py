@@ -1,27 +1,47 @@
-"""How bytes are fetched. A protocol takes a contract and yields offers; it never reads them.
+"""How bytes are fetched: the registry of protocols.
 
-To add one: a module with an `offers` function, a line here, a test, a heading in docs/sources.md.
+A protocol yields offers, oldest first; it never reads them.
+
+To add one: a module with an `offers` function, a line here, a test, a heading under
+docs/protocols/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from ingestion.deliveries import Offer
+from ingestion.fetching import Fetch
 from ingestion.protocols import folder, ignition_historian
-from lakehouse.contracts import SourceContract
-from lakehouse.settings import Settings
 
-Protocol = Callable[[SourceContract, Settings, int, Path], Iterator[Offer]]
-"""(contract, settings, cursor, scratch folder) → offers, oldest first. `cursor` is the mark of
-that name in the source's bronze table, 0 when there is none yet."""
+Offers = Callable[[Fetch], Iterator[Offer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol that contracts may name.
+
+    Attributes:
+        title: What people call it.
+        source: The specification it speaks.
+        offers: Yields what a source has, oldest first.
+    """
+
+    title: str
+    source: str
+    offers: Offers
+
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
-        "folder": folder.offers,
-        "ignition_historian": ignition_historian.offers,
+        "folder": Protocol("Files that suppliers put into the inbox", "POSIX", folder.offers),
+        "ignition_historian": Protocol(
+            "Ignition SQL Tag Historian",
+            "Ignition Database Table Reference 8.3",
+            ignition_historian.offers,
+        ),
     }
 )

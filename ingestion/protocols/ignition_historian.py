@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from ingestion.deliveries import Offer
+from ingestion.fetching import Fetch
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable
 from lakehouse.settings import Settings
@@ -47,16 +47,12 @@ _FIRST_WAIT_S: Final = 0.5
 Answer = TypeVar("Answer")
 
 
-def offers(
-    contract: SourceContract, settings: Settings, cursor: int, scratch: Path
-) -> Iterator[Offer]:
+def offers(fetch: Fetch) -> Iterator[Offer]:
     """The values past the cursor, and the overlap before it, in pages by time.
 
     Args:
-        contract: Its location is an SQLAlchemy URL, or `env:NAME` of a variable holding one.
-        settings: Fills `{inbox}` in the URL.
-        cursor: Newest t_stamp taken so far, epoch ms.
-        scratch: Where pages are written.
+        fetch: Its contract's location is an SQLAlchemy URL with `{inbox}` for the inbox, or
+            `env:NAME` of a variable holding one; its cursor is the newest t_stamp taken, epoch ms.
 
     Yields:
         One offer for each page, with the cursor it reaches.
@@ -64,8 +60,9 @@ def offers(
     Raises:
         SourceUnavailable: It did not answer within the contract's attempts.
     """
+    contract, cursor = fetch.contract, fetch.cursor
     pull = contract.delivery.pull
-    engine = _engine(contract, settings)
+    engine = _engine(contract, fetch.settings)
     try:
         low = max(0, cursor - int(pull.overlap_h * _HOUR_MS))
         while True:
@@ -76,7 +73,7 @@ def offers(
             newest = int(page["t_stamp"][-1].as_py())
             # A clock that runs ahead must not lead the cursor past what is still to come.
             reached = min(newest, int(time.time() * 1000))
-            path = scratch / f"page-{low}.parquet"
+            path = fetch.scratch / f"page-{low}.parquet"
             pq.write_table(page, path, compression="zstd")
             yield Offer(
                 name=f"{contract.id} {_instant(low)} to {_instant(newest)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +39,23 @@ class Contracts:
             ContractError: There is none.
         """
         return self._named(self.products, product_id, "product")
+
+    def at(self, server: str) -> Contracts:
+        """The same contracts, each source fetched from the server of that name if it has one.
+
+        Raises:
+            ContractError: No source has a server of that name.
+        """
+        known = sorted({one.name for source in self.sources.values() for one in source.servers})
+        if server not in known:
+            raise ContractError(
+                Problem(
+                    f"{self.folder}/sources",
+                    f"no source has a server '{server}'",
+                    f"Known: {', '.join(known)}.",
+                )
+            )
+        return replace(self, sources={key: one.at(server) for key, one in self.sources.items()})
 
     def _named(self, contracts: Mapping[str, Contract], name: str, kind: str) -> Contract:
         if name not in contracts:

@@ -134,6 +134,20 @@ class QualityRule(Frozen):
     bad: tuple[str, ...] = ()
 
 
+class NarrowRows(Frozen):
+    """Rows that carry one measurement each: which column names the channel, which has the value.
+
+    Attributes:
+        channel: Column that names the channel.
+        value: Column with its value.
+        unit: Column with the unit the value is delivered in, if there is one.
+    """
+
+    channel: str
+    value: str
+    unit: str | None = None
+
+
 class PositionRule(Frozen):
     """Columns that carry the position, degrees in WGS 84."""
 
@@ -166,6 +180,10 @@ class Delivery(Frozen):
     format: str
     framing: Literal["lines", "document"] = "lines"
     """JSON formats: one document a line, or one document a file."""
+    records: str | None = None
+    """Path to the records inside a document, for the formats that read by path."""
+    narrow: NarrowRows | None = None
+    """For rows of one measurement each; without it every channel has a column of its own."""
     csv: CsvDialect = CsvDialect()
     time: TimeRule | None = None
     device: DeviceRule | None = None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -122,6 +122,27 @@ class Column:
         return self.observed_property is not None
 
 
+class ServerProperties(Frozen):
+    """What ODCS lacks about a server: the protocol, where it is not the delivery's."""
+
+    protocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One place that a source can be fetched from.
+
+    Attributes:
+        name: What the contract calls it, such as `live` or `files`.
+        location: Path pattern or address.
+        protocol: How bytes are fetched there.
+    """
+
+    name: str
+    location: str
+    protocol: str
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContract:
     """A source, as its contract file says."""
@@ -134,7 +155,7 @@ class SourceContract:
     description: str
     path: Path
     digest: str
-    location: str
+    servers: tuple[Server, ...]
     ownership: Ownership
     delivery: Delivery
     classification: Classification
@@ -146,6 +167,27 @@ class SourceContract:
     def channels(self) -> tuple[Column, ...]:
         """The columns that carry measurements."""
         return tuple(column for column in self.columns if column.is_channel)
+
+    @property
+    def server(self) -> Server:
+        """Where it is fetched from: the first of its servers."""
+        return self.servers[0]
+
+    @property
+    def location(self) -> str:
+        """Path pattern or address of its server."""
+        return self.server.location
+
+    @property
+    def protocol(self) -> str:
+        """How bytes are fetched from its server."""
+        return self.server.protocol
+
+    def at(self, server: str) -> SourceContract:
+        """The same source, fetched from the server of that name if it has one."""
+        chosen = [one for one in self.servers if one.name == server]
+        rest = [one for one in self.servers if one.name != server]
+        return replace(self, servers=(*chosen, *rest))
 
 
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -171,7 +213,7 @@ def load_source(path: Path) -> SourceContract:
         description=(data.get("description") or {}).get("purpose", ""),
         path=path,
         digest=document.digest,
-        location=_location(data),
+        servers=tuple(_servers(document, delivery)),
         ownership=document.section("source", Ownership),
         delivery=delivery,
         classification=document.section("classification", Classification),
@@ -212,9 +254,15 @@ def _things(document: Document) -> tuple[Thing, ...]:
     return document.read(Things, {"things": listed}, "customProperties").things
 
 
-def _location(data: Mapping[str, Any]) -> str:
-    server = (data.get("servers") or [{}])[0]
-    return str(server.get("path") or server.get("location") or "")
+def _servers(document: Document, delivery: Delivery) -> Iterator[Server]:
+    for index, item in enumerate(document.data.get("servers") or [{}]):
+        key = f"servers[{index}].customProperties"
+        extra = document.read(ServerProperties, custom_properties(item), key)
+        yield Server(
+            name=item.get("server", ""),
+            location=str(item.get("path") or item.get("location") or ""),
+            protocol=extra.protocol or delivery.protocol,
+        )
 
 
 def _frequency(document: Document) -> int | None:
@@ -245,7 +293,7 @@ def _problems(contract: SourceContract) -> Iterator[Problem]:
         )
     if path.stem != contract.id:
         yield problem("id", f"'{contract.id}' is not the file's name", f"Write '{path.stem}'.")
-    if not contract.location:
+    if not all(server.location for server in contract.servers):
         yield problem(
             "servers", "no place to fetch from", "Add a server with 'path' or 'location'."
         )

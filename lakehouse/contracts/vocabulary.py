@@ -34,7 +34,7 @@ COLUMNS = {
     ),
     "units": (
         "ucum_code", "symbol", "name_sv", "name_en", "quantity", "canonical_unit", "factor",
-        "offset", "unece_code", "qudt_iri",
+        "offset", "unece_code", "qudt_iri", "other_names",
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion import batch, ingest_source
 from ingestion import source as taking
-from ingestion.formats import FORMATS
+from ingestion.formats import FORMATS, Format
 from lakehouse import tables
 from lakehouse.contracts import load_contracts, load_source
 from lakehouse.duck import connect, delta_scan
@@ -75,7 +75,8 @@ def test_the_guides_source_uses_only_words_of_the_vocabulary(tmp_path):
 def test_add_a_format_reads_what_the_guide_says(settings, tmp_path, monkeypatch):
     module = ModuleType("key_value")
     exec(block("add_a_format.md", "python"), module.__dict__)  # noqa: S102 - the guide's own code
-    known = MappingProxyType({**FORMATS, "key_value": module.read})
+    key_value = Format("Pairs", "docs/add_a_format.md", module.read)
+    known = MappingProxyType({**FORMATS, "key_value": key_value})
     for reader in (batch, taking):
         monkeypatch.setattr(reader, "FORMATS", known)
     text = block("add_a_source.md", "yaml").replace(
@@ -86,7 +87,7 @@ def test_add_a_format_reads_what_the_guide_says(settings, tmp_path, monkeypatch)
     inbox = settings.inbox / "trafik_vagvader"
     inbox.mkdir(parents=True)
     lines = (
-        "t=1763596800;dev=V001;road_temperature=-1.5\nt=1763598600;dev=V001;road_temperature=x\n"
+        "t=1763596800;dev=V001;Vägtemp=-1.5\nt=1763598600;dev=V001;Vägtemp=x\n"
     )
     (inbox / "pairs.csv").write_text(lines, "utf-8")
 

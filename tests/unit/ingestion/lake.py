@@ -20,7 +20,7 @@ from ingestion.archives import unpack
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, land
-from ingestion.offered import create_tables
+from ingestion.offered import show
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract, load_source
 from lakehouse.duck import connect, delta_scan
@@ -252,9 +252,8 @@ class Lake:
                     }
                 ),
             )
-            create_tables(connection)
-            FORMATS[contract.delivery.format](connection, members, contract)
-            rules.judge(connection, contract)
+            show(connection, FORMATS[contract.delivery.format].read(connection, members, contract))
+            rules.judge(connection, self.settings, contract)
             query = "from judged order by _file, _row, channel"
             found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
         return found

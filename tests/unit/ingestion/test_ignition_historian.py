@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.fetching import Fetch
 from ingestion.protocols import ignition_historian
 from lakehouse import delta, tables
 from lakehouse.errors import SourceUnavailable
@@ -56,7 +57,8 @@ def pages(lake, contract, cursor=0) -> list[list[tuple]]:
     """(tagid, t_stamp) of each page a pull gives."""
     found = []
     with tempfile.TemporaryDirectory() as scratch:
-        for offer in ignition_historian.offers(contract, lake.settings, cursor, Path(scratch)):
+        fetch = Fetch(contract, lake.settings, cursor, Path(scratch), lambda _: False)
+        for offer in ignition_historian.offers(fetch):
             rows = pq.read_table(offer.path).to_pylist()
             found.append([(row["tagid"], row["t_stamp"]) for row in rows])
     return found

@@ -6,7 +6,6 @@ import pytest
 
 from ingestion import lines
 from ingestion.deliveries import Member
-from ingestion.offered import create_tables
 from lakehouse.duck import connect
 from lakehouse.errors import DeliveryRefused
 
@@ -16,9 +15,8 @@ def load(lake):
     def loaded(content: bytes, encoding: str = "utf-8", **options) -> list[tuple[int, str]]:
         landed = lake.land(lake.deliver("a.txt", content))
         with connect() as connection:
-            create_tables(connection)
-            lines.load(connection, Member(3, landed, None, landed.path), encoding, **options)
-            rows = connection.execute("select _file, _row, _raw from records order by 2").fetchall()
+            lines.load(connection, [Member(3, landed, None, landed.path)], encoding, **options)
+            rows = connection.execute("select _file, _row, _raw from lines order by 2").fetchall()
         assert {number for number, _, _ in rows} <= {3}
         assert landed.path.read_bytes() == content
         return [row[1:] for row in rows]

@@ -72,6 +72,18 @@ SCALED = [
     ("W.h", lambda x: x / PREFIXES["k"]),
     ("MW.h", lambda x: x * PREFIXES["M"] / PREFIXES["k"]),
     ("W", lambda x: x / PREFIXES["k"]),
+    ("km/h", lambda x: x * PREFIXES["k"] / 3600),
+    ("Pa", lambda x: x / 100),
+    ("kPa", lambda x: x * PREFIXES["k"] / 100),
+    ("bar", lambda x: x * 1e5 / 100),
+    ("cm", lambda x: x / 100),
+    ("km", lambda x: x * PREFIXES["k"]),
+    ("L", lambda x: x / 1e3),
+    ("L/s", lambda x: x / 1e3 * 3600),
+    ("min", lambda x: x * 60),
+    ("h", lambda x: x * 60 * 60),
+    ("d", lambda x: x * 24 * 60 * 60),
+    ("g", lambda x: x / PREFIXES["k"]),
 ]
 
 

@@ -1,0 +1,202 @@
+"""Rows of named cells, as most formats have them, into offered rows by the contract's rules.
+
+A reader brings a relation of rows and says, by `Cell`, how a cell of it is written in SQL; which
+cells hold time, device, quality, position and the channels stands in the contract.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import duckdb
+
+from ingestion import clocks
+from ingestion.deliveries import Member
+from ingestion.offered import number, quality
+from lakehouse.contracts import SourceContract
+from lakehouse.contracts.delivery import TimeRule
+from lakehouse.duck import literal
+from lakehouse.errors import DeliveryRefused, Problem
+
+Cell = Callable[[str], str]
+"""From a column as delivered to the SQL of its cell (VARCHAR, null when empty)."""
+
+_NUMERIC: Final = {"number", "integer"}
+
+
+def names(contract: SourceContract) -> tuple[str, ...]:
+    """The columns that a contract's rules and properties read, each once."""
+    delivery = contract.delivery
+    found: list[str | None] = []
+    if delivery.narrow is None:
+        found += [column.delivered_as for column in contract.columns]
+    else:
+        found += [delivery.narrow.channel, delivery.narrow.value, delivery.narrow.unit]
+        found += [column.delivered_as for column in contract.columns if not column.is_channel]
+    if delivery.time:
+        found += [*delivery.time.columns, *delivery.time.end_columns]
+    if delivery.device:
+        found.append(delivery.device.column)
+    if delivery.quality:
+        found.append(delivery.quality.column)
+    if delivery.position:
+        found += [delivery.position.longitude, delivery.position.latitude]
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def offer(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    members: Sequence[Member],
+    source: str,
+    cell: Cell,
+    *,
+    decimal: str = ".",
+    group: int = 0,
+) -> str:
+    """The query that turns rows of cells into offered rows.
+
+    Args:
+        connection: Where `source` lives.
+        contract: Its rules and channels.
+        members: The files that the rows are from.
+        source: Relation with `_file`, `_row`, `layout_rule`, `layout_problem` (both null when
+            the row could be split into cells) and whatever `cell` speaks of.
+        cell: How a cell is written.
+        decimal: The decimal sign of numbers.
+        group: Number that tells this call's relations from another's in the same batch.
+
+    Raises:
+        DeliveryRefused: The contract has no rule for the time.
+    """
+    time = _time_rule(contract)
+    narrow = contract.delivery.narrow
+    start, end = _time_texts(time, cell)
+    began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
+    if time.sequence:
+        row = f"(_row - {contract.delivery.csv.header_row} - 1) * {time.sequence.step_s}"
+        wall = f"timestamp {literal(time.sequence.start)} + to_seconds({row})"
+        began = clocks.Parsed("null::timestamp", wall)
+    connection.execute(
+        f"""
+        create temp view located_{group} as
+        select *, {began.instant} as instant, {began.wall} as wall,
+            {ended.instant} as end_instant, {ended.wall} as end_wall
+        from (
+            select *, {_device(contract, members, cell)} as device,
+                {cell(narrow.channel) if narrow else "null::varchar"} as channel,
+                {start} as time_text, {end} as end_text
+            from {source}
+        )
+        """
+    )
+    clocks.resolve(connection, time, f"located_{group}", f"timed_{group}")
+    channel = _narrow(contract, cell) if narrow else f"unnest([{_wide(contract, cell)}])"
+    return _query(contract, time, f"timed_{group}", channel, cell, decimal)
+
+
+def _time_rule(contract: SourceContract) -> TimeRule:
+    time = contract.delivery.time
+    if time is None:
+        raise DeliveryRefused(
+            Problem(
+                f"{contract.path}: customProperties.delivery.time",
+                f"the format {contract.delivery.format} needs a rule for its time",
+                "Add 'time' with columns, format and zone.",
+            )
+        )
+    return time
+
+
+def _time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
+    """SQL of the texts that hold the start and the end."""
+    if time.sequence:
+        return "'by row'", "null::varchar"
+
+    def joined(columns: tuple[str, ...]) -> str:
+        if len(columns) == 1:
+            return cell(columns[0])
+        return "concat_ws(' ', " + ", ".join(cell(name) for name in columns) + ")"
+
+    start = joined(time.columns)
+    if time.split:
+        parts = f"string_split({start}, {literal(time.split)})"
+        return f"{parts}[1]", "null::varchar" if time.interval_s else f"{parts}[2]"
+    return start, joined(time.end_columns) if time.end_columns else "null::varchar"
+
+
+def _device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
+    rule = contract.delivery.device
+    if rule is None:
+        return "null::varchar"
+    if rule.constant is not None:
+        return literal(rule.constant)
+    if rule.file is not None:
+        whens = []
+        for member in members:
+            match = re.search(rule.file, member.label)
+            name = literal(match.group(1)) if match else "null"
+            whens.append(f"when {member.number} then {name}")
+        return f"case _file {' '.join(whens)} end"
+    return cell(rule.column or "")
+
+
+def _wide(contract: SourceContract, cell: Cell) -> str:
+    """SQL of the list of channels in a row that has a column for each."""
+    kinds = {channel.delivered_as: channel.logical_type for channel in contract.channels}
+    return ", ".join(_channel(literal(name), cell(name), kind) for name, kind in kinds.items())
+
+
+def _channel(channel: str, cell: str, logical_type: str) -> str:
+    is_number = str(logical_type in _NUMERIC).lower()
+    return (
+        f"{{'channel': {channel}, 'cell': {cell}, 'unit': null::varchar, 'is_number': {is_number}}}"
+    )
+
+
+def _narrow(contract: SourceContract, cell: Cell) -> str:
+    """SQL of the one channel of a narrow row."""
+    rule = contract.delivery.narrow
+    assert rule is not None  # noqa: S101 - the caller asked
+    unit = cell(rule.unit) if rule.unit else "null::varchar"
+    texts = ", ".join(literal(name) for name in _texts(contract))
+    is_number = f"coalesce({cell(rule.channel)} not in ({texts}), true)" if texts else "true"
+    return (
+        f"{{'channel': {cell(rule.channel)}, 'cell': {cell(rule.value)}, 'unit': {unit}, "
+        f"'is_number': {is_number}}}"
+    )
+
+
+def _texts(contract: SourceContract) -> Iterator[str]:
+    return (c.delivered_as for c in contract.channels if c.logical_type not in _NUMERIC)
+
+
+def _query(
+    contract: SourceContract, time: TimeRule, source: str, channel: str, cell: Cell, decimal: str
+) -> str:
+    delivery = contract.delivery
+    code = cell(delivery.quality.column) if delivery.quality else "null::varchar"
+    position = delivery.position
+    lon = number(cell(position.longitude)) if position else "null::double"
+    lat = number(cell(position.latitude)) if position else "null::double"
+    t_end = f"t + to_seconds({time.interval_s})" if time.interval_s else "t_end"
+    value = f"case when c.is_number then {number('c.cell', decimal)} end"
+    # A narrow row may name a channel that the contract does not: what is no number is its text.
+    text = "case when not c.is_number then c.cell end"
+    if delivery.narrow:
+        known = [literal(c.delivered_as) for c in contract.channels] or ["''"]
+        text = f"""case when not c.is_number then c.cell
+            when c.channel not in ({", ".join(known)}) and ({value}) is null then c.cell end"""
+    return f"""
+        select _file, _row, device, c.channel as channel, t, {t_end} as t_end, c.cell as cell,
+            {value} as value, {text} as text, c.unit as unit,
+            {quality(delivery.quality, code)} as quality, {code} as quality_code,
+            {lon} as longitude, {lat} as latitude, time_rule as rule, time_problem as reason
+        from (select * exclude (channel), {channel} as c from {source} where layout_rule is null)
+        union all by name
+        select _file, _row, device, t, 'bad' as quality, layout_rule as rule,
+            layout_problem as reason
+        from {source} where layout_rule is not null
+    """

@@ -1,0 +1,73 @@
+"""JSON documents of a batch: one a line, or one a file.
+
+What is no whole JSON document, or holds bytes that are no text, is marked and never stops the
+others. A document is a record, unless a format takes records out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ingestion import lines
+from ingestion.deliveries import Member
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import literal
+
+_AT_ONCE: Final = 32 << 20
+"""Bytes of files that are handed to DuckDB together."""
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> None:
+    """Make table `documents(_file, _row, _raw, document, rule, reason)`.
+
+    `_row` is the line number, or 1 when a file is one document; `document` is JSON, null where
+    `rule` says why the text is none.
+    """
+    if contract.delivery.framing == "lines":
+        lines.load(connection, members, "utf-8")
+    else:
+        connection.execute(lines.TABLE)
+        for texts in _texts(members):
+            connection.register("texts", texts)
+            connection.execute("insert into lines from texts")
+            connection.unregister("texts")
+    connection.execute(
+        f"""
+        create temp table documents as
+        select *,
+            case
+                when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
+                when document is null then 'layout'
+            end as rule,
+            case rule
+                when 'encoding' then 'bytes that are not utf-8'
+                when 'layout' then 'this is not a whole JSON document'
+            end as reason
+        from (select *, try_cast(_raw as json) as document from lines)
+        """
+    )
+
+
+def _texts(members: Sequence[Member]) -> Iterator[pa.Table]:
+    """The files as rows of `lines`, a few at a time."""
+    found: list[tuple[int, str]] = []
+    size = 0
+    for number, member in enumerate(members, start=1):
+        content = member.path.read_bytes()
+        found.append((member.number, content.decode("utf-8-sig", errors="replace")))
+        size += len(content)
+        if size >= _AT_ONCE or number == len(members):
+            yield pa.table(
+                {
+                    "_file": pa.array([number for number, _ in found], pa.int32()),
+                    "_row": pa.array([1] * len(found), pa.int64()),
+                    "_raw": pa.array([text for _, text in found], pa.large_string()),
+                }
+            )
+            found, size = [], 0
