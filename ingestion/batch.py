@@ -18,14 +18,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion import rules
+from ingestion import novelty, rules
 from ingestion.archives import unpack
 from ingestion.deliveries import Landed, Member, delivery_mark
 from ingestion.formats import FORMATS
 from ingestion.offered import show
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import connect, delta_scan
+from lakehouse.duck import connect
 from lakehouse.ledger import Ledger, Receipt, require_balance
 from lakehouse.settings import Settings
 
@@ -59,17 +59,19 @@ def take(
         LakeConflict: Another writer was first; nothing was committed.
     """
     members = _members(deliveries, scratch)
-    connection = connect()
+    connection = connect(delta=False)
     try:
         connection.execute(f"set temp_directory = '{scratch}'")
-        connection.register("files", _files(members))
-        show(connection, FORMATS[contract.delivery.format].read(connection, members, contract))
-        rules.judge(connection, settings, contract)
-        _compare(connection, settings, contract)
+        _show_files(connection, members)
+        reading = FORMATS[contract.delivery.format].read(connection, members, contract)
+        given = show(connection, reading)
+        rules.judge(connection, settings, contract, given)
+        novelty.compare(connection, settings, contract, reading.raw)
         receipts = _receipts(connection, contract, deliveries)
         for receipt in receipts:
             require_balance(contract.id, receipt)
-        return Batch(receipts, _commit(connection, settings, contract, deliveries, receipts))
+        version = _commit(connection, settings, contract, deliveries, receipts, given)
+        return Batch(receipts, version)
     finally:
         connection.close()
 
@@ -82,8 +84,12 @@ def _members(deliveries: Sequence[Landed], scratch: Path) -> list[Member]:
     return members
 
 
-def _files(members: Sequence[Member]) -> pa.Table:
-    return pa.table(
+def _show_files(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> None:
+    """Make table `files`, one row for each member.
+
+    What many rows share is an ENUM: it is then written to Parquet without a look at each row.
+    """
+    files = pa.table(
         {
             "_file": pa.array([m.number for m in members], pa.int32()),
             "_delivery": pa.array([m.delivery.sha256 for m in members], pa.string()),
@@ -95,100 +101,16 @@ def _files(members: Sequence[Member]) -> pa.Table:
             ),
         }
     )
-
-
-_SAME_CONTENT = """b.device = s.device and b.channel = s.channel
-    and b.phenomenon_time = s.phenomenon_time
-    and b.phenomenon_time_end is not distinct from s.phenomenon_time_end
-    and b.value is not distinct from s.value and b.text is not distinct from s.text
-    and b.quality = s.quality and b.quality_code is not distinct from s.quality_code
-    and b.result_time is not distinct from s.result_time"""
-
-
-def _compare(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: SourceContract
-) -> None:
-    """Make `settled`: every judged row with its fate.
-
-    A fate is `landed`, `quarantined`, `duplicate` or `filtered`. A sound row is a duplicate if
-    the batch or bronze already has one with the same content; the same key with another value
-    is a correction and lands. A broken row is one if quarantine holds the same row of another
-    delivery; of this delivery, an attempt that was cut short has left it there (`is_held`).
-    """
+    connection.register("members", files)
     connection.execute(
         """
-        create or replace temp table sound as
-        select _file, _row, device, channel, timezone('UTC', t) as phenomenon_time,
-            timezone('UTC', t_end) as phenomenon_time_end, value, text, unit, quality,
-            quality_code, timezone('UTC', result_time) as result_time, longitude, latitude,
-            attributes, is_known,
-            row_number() over (
-                partition by device, channel, t, t_end, value, text, quality, quality_code,
-                    result_time
-                order by _file, _row) as occurrence
-        from judged where verdict = 'sound';
-
-        create or replace temp table broken as
-        select j._file, j._row, j.channel, j.rule, j.reason, r._raw as raw, f._delivery, f._member,
-            row_number() over (
-                partition by j.channel, j.rule, r._raw order by j._file, j._row) as occurrence
-        from judged j join records r using (_file, _row) join files f using (_file)
-        where verdict = 'broken';
+        create type delivery as enum (select distinct _delivery from members);
+        create type quality as enum ('good', 'uncertain', 'bad');
+        create temp table files as
+        select * replace (_delivery::delivery as _delivery) from members
         """
     )
-    connection.execute(
-        f"""
-        create or replace temp table landing as
-        select s.*, case when occurrence > 1 or {_is_known(connection, settings, contract)}
-            then 'duplicate' else 'landed' end as fate
-        from sound s;
-
-        create or replace temp table quarantining as
-        select w.* exclude (_delivery, _member),
-            case when occurrence > 1 or {_is_held(settings, contract, "q._delivery <> w._delivery")}
-            then 'duplicate' else 'quarantined' end as fate,
-            {_is_held(settings, contract, _SAME_PLACE)} as is_held
-        from broken w;
-
-        create or replace temp table settled as
-        select _file, fate, null::varchar as rule from landing
-        union all select _file, fate, null from quarantining
-        union all select _file, verdict, rule from judged where verdict = 'filtered'
-        """
-    )
-
-
-def _is_known(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: SourceContract
-) -> str:
-    """SQL: whether bronze has a row with the content of `s`."""
-    bronze = tables.bronze(settings, contract.id)
-    first, last = connection.execute(
-        "select min(phenomenon_time)::varchar, max(phenomenon_time)::varchar from sound"
-    ).fetchall()[0]
-    if first is None or not delta.exists(bronze):
-        return "false"
-    # Delta statistics cut times to milliseconds, so the range is widened by one.
-    return f"""exists (
-        select 1 from {delta_scan(bronze)} b
-        where b.phenomenon_time >= timestamptz '{first}' - interval 1 millisecond
-            and b.phenomenon_time <= timestamptz '{last}' + interval 1 millisecond
-            and {_SAME_CONTENT})"""
-
-
-_SAME_PLACE = """q._delivery = w._delivery and q._member is not distinct from w._member
-    and q._row = w._row"""
-
-
-def _is_held(settings: Settings, contract: SourceContract, where: str) -> str:
-    """SQL: whether quarantine has the row `w`, in a place that fulfils `where`."""
-    quarantine = tables.quarantine(settings, contract.id)
-    if not delta.exists(quarantine):
-        return "false"
-    return f"""exists (
-        select 1 from {delta_scan(quarantine)} q
-        where q.raw = w.raw and q.rule = w.rule and q.channel is not distinct from w.channel
-            and {where})"""
+    connection.unregister("members")
 
 
 def _receipts(
@@ -196,14 +118,14 @@ def _receipts(
 ) -> tuple[Receipt, ...]:
     """Count every delivery's rows: offered from the reader's table, fates from the last one."""
     records, offered = _count(connection, "records"), _count(connection, "judged")
-    fates = {
-        fate: _count(connection, "settled", f"fate = '{fate}'")
-        for fate in ("landed", "quarantined", "duplicate")
-    }
+    sound = _count(connection, "judged", "verdict = 'sound'")
+    repeated = _count(connection, "judged", "_id in (from repeats)")
+    held = _count(connection, "broken", "fate = 'quarantined'")
+    known = _count(connection, "broken", "fate = 'duplicate'")
     filtered: dict[str, dict[str, int]] = {}
     for delivery, rule, rows in connection.execute(
-        """select _delivery, rule, count(*) from settled join files using (_file)
-        where fate = 'filtered' group by all order by rule"""
+        """select _delivery, rule, count(*) from judged join files using (_file)
+        where verdict = 'filtered' group by all order by rule"""
     ).fetchall():
         filtered.setdefault(delivery, {})[rule] = rows
     findings = _findings(connection, contract)
@@ -216,9 +138,9 @@ def _receipts(
             ledger=Ledger(
                 records=records.get(delivery.sha256, 0),
                 rows_in=offered.get(delivery.sha256, 0),
-                landed=fates["landed"].get(delivery.sha256, 0),
-                quarantined=fates["quarantined"].get(delivery.sha256, 0),
-                duplicates=fates["duplicate"].get(delivery.sha256, 0),
+                landed=sound.get(delivery.sha256, 0) - repeated.get(delivery.sha256, 0),
+                quarantined=held.get(delivery.sha256, 0),
+                duplicates=repeated.get(delivery.sha256, 0) + known.get(delivery.sha256, 0),
                 filtered=filtered.get(delivery.sha256, {}),
             ),
             findings=tuple(findings.get(delivery.sha256, ())),
@@ -232,8 +154,9 @@ def _count(
 ) -> dict[str, int]:
     """Rows of a table that fulfil a condition, by delivery."""
     rows = connection.execute(
-        f"""select _delivery, count(*) from {table} join files using (_file)
-        where {condition} group by _delivery"""
+        f"""select _delivery::varchar, sum(rows)::bigint from files join (
+            select _file, count(*) as rows from {table} where {condition} group by _file
+        ) using (_file) group by _delivery"""
     )
     return dict(rows.fetchall())
 
@@ -244,8 +167,8 @@ def _findings(
     """What no rule forbids but somebody should look at, by delivery."""
     found: dict[str, list[str]] = {}
     unknown = connection.execute(
-        """select _delivery, channel, count(*) from landing join files using (_file)
-        where not is_known group by all order by all"""
+        """select _delivery, channel, count(*) from judged join files using (_file)
+        where verdict = 'sound' and not is_known group by all order by all"""
     ).fetchall()
     for delivery, channel, rows in unknown:
         found.setdefault(delivery, []).append(
@@ -256,8 +179,9 @@ def _findings(
             "known_devices", pa.table({"device": [thing.device for thing in contract.things]})
         )
         strangers = connection.execute(
-            """select _delivery, device, count(*) from landing join files using (_file)
-            where device not in (select device from known_devices) group by all order by all"""
+            """select _delivery, device, count(*) from judged join files using (_file)
+            where verdict = 'sound' and device not in (select device from known_devices)
+            group by all order by all"""
         ).fetchall()
         for delivery, device, rows in strangers:
             found.setdefault(delivery, []).append(
@@ -275,6 +199,7 @@ def _commit(
     contract: SourceContract,
     deliveries: Sequence[Landed],
     receipts: Sequence[Receipt],
+    given: frozenset[str],
 ) -> int | None:
     total = sum((receipt.ledger for receipt in receipts), Ledger())
     if all(d.offer.is_pulled for d in deliveries) and not total.landed + total.quarantined:
@@ -282,16 +207,15 @@ def _commit(
     bronze = tables.bronze(settings, contract.id)
     number = delta.mark_of(bronze, "batch") + 1
     identity = batch_id(contract.id, [delivery.sha256 for delivery in deliveries])
-    technical = f"""{number}::bigint as _batch, _delivery, _member, _row,
-        timestamptz '{datetime.now(UTC).isoformat()}' as _landed_at"""
-    if connection.execute(f"select exists (from quarantining where {_PENDING})").fetchall()[0][0]:
+    landed_at = f"timestamptz '{datetime.now(UTC).isoformat()}'"
+    if connection.execute(f"select exists (from broken where {_PENDING})").fetchall()[0][0]:
         delta.append(
             tables.quarantine(settings, contract.id),
             _rows(
                 connection,
-                f"""select reason, rule, channel, raw, name, {technical}
-                from quarantining join files using (_file)
-                where {_PENDING} order by _file, _row""",
+                f"""select reason, rule, channel, raw, name, {number}::bigint as _batch,
+                    _delivery::varchar as _delivery, _member, _row, {landed_at} as _landed_at
+                from broken where {_PENDING} order by _file, _row""",
                 tables.QUARANTINE,
             ),
             tables.QUARANTINE,
@@ -299,17 +223,15 @@ def _commit(
             marks={f"batch:{identity}:{contract.digest}": 1},
             description=f"Rows of {contract.id} that broke its contract.",
         )
-    commit = delta.append(
+    daily_from = delta.mark_of(bronze, "daily_from") or settings.daily_from.year
+    commit = delta.append_query(
         bronze,
-        _rows(
-            connection,
-            f"""select device, channel, phenomenon_time, phenomenon_time_end, value, text, unit,
-                quality, quality_code, result_time, longitude, latitude, attributes, {technical}
-            from landing join files using (_file) where fate = 'landed' order by _file, _row""",
-            tables.TELEMETRY,
-        ),
+        connection,
+        _landing(given, number, landed_at, daily_from),
         tables.TELEMETRY,
+        partition_by=["partition_date"],
         marks={"batch": number}
+        | ({"daily_from": daily_from} if number == 1 else {})
         | {delivery_mark(delivery.sha256): number for delivery in deliveries}
         | {name: value for d in deliveries for name, value in d.offer.marks.items()},
         note={
@@ -320,6 +242,30 @@ def _commit(
         description=f"{contract.name}: rows as delivered.",
     )
     return commit.version
+
+
+_INSTANTS = {"t_end": "phenomenon_time_end", "result_time": "result_time"}
+
+
+def _landing(given: frozenset[str], number: int, landed_at: str, daily_from: int) -> str:
+    """The query of the rows that land. Columns that no row has are left to be null."""
+    optional = []
+    for name in rules.OPTIONAL:
+        if name in _INSTANTS and name in given:
+            optional.append(f"make_timestamptz(epoch_us({name})) as {_INSTANTS[name]}")
+        elif name == "quality":
+            optional.append("quality::quality as quality")
+        elif name in given:
+            optional.append(name)
+    day = "t::date"
+    return f"""
+        select device, channel, make_timestamptz(epoch_us(t)) as phenomenon_time,
+            {", ".join(optional)}, unit, {number}::bigint as _batch, _delivery, _member, _row,
+            {landed_at} as _landed_at,
+            case when year({day}) >= {daily_from} then {day}
+                else make_date(year({day}), 1, 1) end as partition_date
+        from judged join files using (_file)
+        where verdict = 'sound' and _id not in (from repeats)"""
 
 
 def batch_id(source_id: str, deliveries: Sequence[str]) -> str:

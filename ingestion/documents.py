@@ -32,7 +32,7 @@ def load(
     if contract.delivery.framing == "lines":
         lines.load(connection, members, "utf-8")
     else:
-        connection.execute(lines.TABLE)
+        lines.create(connection)
         for texts in _texts(members):
             connection.register("texts", texts)
             connection.execute("insert into lines from texts")

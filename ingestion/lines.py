@@ -20,7 +20,6 @@ from ingestion.deliveries import Member
 from lakehouse.errors import DeliveryRefused, Problem
 
 UNREADABLE: Final = "�"
-TABLE: Final = "create temp table lines (_file integer, _row bigint, _raw varchar)"
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
 _NO_DELIMITER: Final = "\x1f"
@@ -50,6 +49,7 @@ def load(
     encoding: str,
     *,
     skip: int = 0,
+    table: str = "lines",
 ) -> None:
     """Make table `lines(_file, _row, _raw)` of the lines of files, blank ones left out.
 
@@ -58,21 +58,27 @@ def load(
         members: The files.
         encoding: Their declared encoding, a Python codec name.
         skip: Lines at the top of each that are no records.
+        table: Another name for the table.
 
     Raises:
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
-    connection.execute(TABLE)
+    create(connection, table)
     for member in members:
         text = _as_utf8(member, encoding)
         if text.stat().st_size == 0:
             continue
         try:
-            _insert(connection, member, _reader(text), skip)
+            _insert(connection, member, _reader(text), skip, table)
         except (pa.ArrowInvalid, duckdb.Error) as error:
             raise DeliveryRefused(
                 Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
             ) from error
+
+
+def create(connection: duckdb.DuckDBPyConnection, table: str = "lines") -> None:
+    """Make the table that `load` fills, empty."""
+    connection.execute(f"create temp table {table} (_file integer, _row bigint, _raw varchar)")
 
 
 def _reader(text: Path) -> pacsv.CSVStreamingReader:
@@ -97,12 +103,13 @@ def _insert(
     member: Member,
     reader: pacsv.CSVStreamingReader,
     skip: int,
+    table: str,
 ) -> None:
     connection.register("lines_of_file", reader)
     try:
         connection.execute(
-            """
-            insert into lines
+            f"""
+            insert into {table}
             select ?, number, line from (select row_number() over () as number, line
                                          from lines_of_file)
             where number > ? and trim(line) <> ''

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -46,14 +46,21 @@ class Reading:
         offered: Query of one row for each record and channel, with those columns of `OFFERED`
             that the format knows. A record that cannot be taken apart gives one row with `rule`
             and `reason`.
+        raw: Makes the query of `_file, _row, _raw` where making it for every batch would cost too
+            much; then `_raw` of `records` is null. Called only if a row has broken a rule.
     """
 
     records: str
     offered: str
+    raw: Callable[[], str] | None = None
 
 
-def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """Make the views `records` and `offered`, the latter with all columns of `OFFERED`."""
+def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> frozenset[str]:
+    """Make the views `records` and `offered`, the latter with all columns of `OFFERED`.
+
+    Returns:
+        The columns that the format gives; the others are null in every row.
+    """
     given = {row[0] for row in connection.execute(f"describe ({reading.offered})").fetchall()}
     unknown = given - OFFERED.keys()
     if unknown:
@@ -64,14 +71,24 @@ def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     )
     connection.execute(f"create temp view records as {reading.records}")
     connection.execute(f"create temp view offered as select {columns} from ({reading.offered})")
+    return frozenset(given)
 
 
 def together(readings: list[Reading]) -> Reading:
     """Several readings as one."""
+
+    def raw() -> str:
+        return _all(one.raw() if one.raw else one.records for one in readings)
+
     return Reading(
-        " union all by name ".join(f"({one.records})" for one in readings),
-        " union all by name ".join(f"({one.offered})" for one in readings),
+        _all(one.records for one in readings),
+        _all(one.offered for one in readings),
+        raw if any(one.raw for one in readings) else None,
     )
+
+
+def _all(queries: Iterable[str]) -> str:
+    return " union all by name ".join(f"({query})" for query in queries)
 
 
 def number(cell: str, decimal: str = ".") -> str:

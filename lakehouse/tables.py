@@ -42,6 +42,9 @@ TELEMETRY: Final = pa.schema(
         _column("latitude", pa.float64(), "Delivered position, degrees north, WGS 84"),
         _column("attributes", pa.string(), "What else was delivered with it, JSON"),
         *TECHNICAL,
+        _column(
+            "partition_date", pa.date32(), "UTC day, or 1 January for old years", nullable=False
+        ),
     ]
 )
 """Bronze table of every telemetry source: one row per device, channel, time and revision, as

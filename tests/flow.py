@@ -75,7 +75,10 @@ class Lake:
         batch = delta.mark_of(address, "batch") + 1
         base = {"quality": "good", "_batch": batch, "_delivery": f"{batch:064x}",
                 "_landed_at": datetime(2026, 11, 1, tzinfo=UTC)}  # fmt: skip
-        filled = [base | {"_row": number} | dict(row) for number, row in enumerate(rows, start=1)]
+        filled = [
+            base | {"_row": number, "partition_date": row["phenomenon_time"].date()} | dict(row)
+            for number, row in enumerate(rows, start=1)
+        ]
         table = pa.Table.from_pylist(filled, tables.TELEMETRY)
         delta.append(address, table, tables.TELEMETRY, marks={"batch": batch})
 

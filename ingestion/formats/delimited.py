@@ -7,13 +7,14 @@ therefore not contain a line break.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from itertools import groupby
 
 import duckdb
 
-from ingestion import columns, lines
+from ingestion import bulk, columns, lines
 from ingestion.deliveries import Member
 from ingestion.offered import Reading, together
 from lakehouse.contracts import SourceContract
@@ -30,9 +31,7 @@ def read(
     Raises:
         DeliveryRefused: A file's header lacks a column of the contract or has a new one.
     """
-    dialect = contract.delivery.csv
     headers = {member.number: _header(member, contract) for member in members}
-    lines.load(connection, members, dialect.encoding, skip=dialect.header_row)
 
     def header_of(member: Member) -> tuple[str, ...]:
         return headers[member.number]
@@ -115,29 +114,42 @@ def _read_alike(
     group: int,
 ) -> Reading:
     """Read files that have the same header."""
-    split_lines(connection, members, header, contract, group)
+    dialect, table = contract.delivery.csv, f"lines_{group}"
+
+    def load() -> str:
+        lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
+        return f"select _file, _row, _raw from {table}"
+
+    source = None
+    if codecs.lookup(dialect.encoding).name == "utf-8":
+        source = bulk.delimited(connection, members, header, dialect, group)
+    if source is None:
+        records, raw = load(), None
+        split_lines(connection, header, contract, group)
+        source = f"fields_{group}"
+    else:
+        records, raw = f"select _file, _row, null::varchar as _raw from {source}", load
+        source = f"(select *, null as layout_rule, null as layout_problem from {source})"
+    markers = ", ".join(literal(marker) for marker in dialect.null_markers) or "''"
 
     def cell(name: str) -> str:
-        return f"f[{header.index(name) + 1}]"
+        place = header.index(name) + 1
+        text = f"f[{place}]" if raw is None else f"c{place}"
+        return f"case when {text} not in ({markers}) then {text} end"
 
-    decimal = contract.delivery.csv.decimal
-    numbers = ", ".join(str(member.number) for member in members)
-    return Reading(
-        f"select _file, _row, _raw from lines where _file in ({numbers})",
-        columns.offer(
-            connection, contract, members, f"fields_{group}", cell, decimal=decimal, group=group
-        ),
+    rows = columns.offer(
+        connection, contract, members, source, cell, decimal=dialect.decimal, group=group
     )
+    return Reading(records, rows, raw)
 
 
 def split_lines(
     connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
     header: tuple[str, ...],
     contract: SourceContract,
     group: int = 0,
 ) -> None:
-    """Make view `fields_{group}`: each record with its list of cells `f` (null markers null)."""
+    """Make view `fields_{group}` from `lines_{group}`: each record with its list of cells `f`."""
     dialect = contract.delivery.csv
     plain = f"string_split(_raw, {literal(dialect.delimiter)})"
     is_sound = "true"
@@ -153,18 +165,16 @@ def split_lines(
             else {plain} end"""
         whole = literal(f"(?:{_field_pattern(dialect)})+")
         is_sound = f"not {has_quote} or regexp_full_match({ended}, {whole})"
-    markers = ", ".join(literal(marker) for marker in dialect.null_markers) or "''"
     fits = (
         f"len(cells) = {len(header)}"
         if contract.delivery.csv.extra_columns == "refuse"
         else f"len(cells) >= {_last_column(contract, header)}"
     )
-    numbers = ", ".join(str(member.number) for member in members)
     connection.execute(
         f"""
         create temp view fields_{group} as
         select _file, _row,
-            list_transform(cells, lambda x: case when x not in ({markers}) then x end) as f,
+            cells as f,
             case
                 when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
                 when not ({is_sound}) or not ({fits}) then 'layout'
@@ -174,7 +184,7 @@ def split_lines(
                 when 'layout' then format('{{}} cells under a header of {len(header)}',
                     len(cells))
             end as layout_problem
-        from (select _file, _row, _raw, {cells} as cells from lines where _file in ({numbers}))
+        from (select _file, _row, _raw, {cells} as cells from lines_{group})
         """
     )
 

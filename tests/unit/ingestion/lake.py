@@ -252,8 +252,8 @@ class Lake:
                     }
                 ),
             )
-            show(connection, FORMATS[contract.delivery.format].read(connection, members, contract))
-            rules.judge(connection, self.settings, contract)
+            reading = FORMATS[contract.delivery.format].read(connection, members, contract)
+            rules.judge(connection, self.settings, contract, show(connection, reading))
             query = "from judged order by _file, _row, channel"
             found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
         return found

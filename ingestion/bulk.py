@@ -1,0 +1,160 @@
+"""Plain tables of text that DuckDB's own readers take whole, many times faster than by line.
+
+They are used only where they cannot be wrong: on clean UTF-8 in which every line is a record. The
+lines are counted on their own, and a reader that gives another number of rows, or none, leaves
+the files to the slower readers, which know each line by its number.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.deliveries import Member
+from lakehouse.contracts.delivery import CsvDialect
+from lakehouse.duck import identifier, literal
+
+_CHUNK: Final = 1 << 20
+_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f", b"\xef\xbb\xbf")
+_NEVER: Final = "\x1d"
+"""What stands for null in a cell: a character that no clean file holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What the bytes of a text file are, counted without a parser.
+
+    Attributes:
+        lines: Lines, with the last one whether or not it has an end.
+        is_clean: It is UTF-8 with line feeds only: no byte order mark, carriage return or
+            control character that a reader could take for something else.
+    """
+
+    lines: int
+    is_clean: bool
+
+
+def census(path: Path) -> Census:
+    """Count the lines of a file and look at its bytes."""
+    lines, last = 0, b"\n"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            lines += chunk.count(b"\n")
+            if not _is_clean(chunk, decoder):
+                return Census(lines, is_clean=False)
+            last = chunk[-1:]
+    is_whole = not decoder.getstate()[0]
+    return Census(lines + (last != b"\n"), is_clean=is_whole)
+
+
+def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
+    """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
+    if not chunk.isascii() or decoder.getstate()[0]:
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return False
+    return not any(sign in chunk for sign in _STRANGE)
+
+
+def json_lines(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
+) -> str | None:
+    """Read flat JSON objects, one a line, by the names of their members.
+
+    Of two members with the same name in one object the first counts.
+
+    Returns:
+        A relation of `_file`, `_row` and one VARCHAR column for each name; None when the files
+        need another reader.
+    """
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    query = f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
+        columns = {{{columns}}}, ignore_errors = true)"""
+    with _counted(members) as counts:
+        if not _made(connection, query, "bulk_0"):
+            return None
+    is_nothing = " and ".join(f"{identifier(name)} is null" for name in names)
+    query = f"select exists (from bulk_0 where {is_nothing})"
+    if connection.execute(query).fetchall()[0][0]:
+        return None  # a line that is no object, or has none of the names
+    return _numbered(connection, members, counts, "bulk_0", skip=0)
+
+
+def delimited(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    header: Sequence[str],
+    dialect: CsvDialect,
+    group: int,
+) -> str | None:
+    """Read delimited files that have the same header.
+
+    Returns:
+        A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the header counts
+        them, empty cells and null markers null; None when the files need another reader.
+    """
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(1, len(header) + 1))
+    quote = literal(dialect.quote or "")
+    query = f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
+        columns = {{{columns}}}, delim = {literal(dialect.delimiter)}, quote = {quote},
+        escape = {quote}, skip = {dialect.header_row}, nullstr = {literal(_NEVER)},
+        strict_mode = true, null_padding = false, new_line = '\\n')"""
+    with _counted(members) as counts:
+        if not _made(connection, query, f"bulk_{group}"):
+            return None
+    return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+
+
+def _paths(members: Sequence[Member]) -> str:
+    return "[" + ", ".join(literal(member.path) for member in members) + "]"
+
+
+@contextmanager
+def _counted(members: Sequence[Member]) -> Iterator[list[Future[Census]]]:
+    """Count lines while the block reads them."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield [pool.submit(census, member.path) for member in members]
+
+
+def _made(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> bool:
+    try:
+        connection.execute(f"create temp table {table} as {query}")
+    except duckdb.Error:  # whatever it is, the line-by-line reader names the line
+        return False
+    return True
+
+
+def _numbered(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    counts: Sequence[Future[Census]],
+    table: str,
+    skip: int,
+) -> str | None:
+    """The table with file and line numbers, if it has a row for every line."""
+    found = [count.result() for count in counts]
+    rows = [max(0, one.lines - skip) for one in found]
+    total = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+    if total != sum(rows) or not all(one.is_clean for one in found):
+        connection.execute(f"drop table {table}")
+        return None
+    if len(members) == 1:
+        return f"(select {members[0].number} as _file, rowid + {skip} + 1 as _row, * from {table})"
+    starts = [sum(rows[:number]) for number in range(len(rows))]
+    connection.register(
+        f"starts_{table}",
+        pa.table({"start": starts, "_file": pa.array([m.number for m in members], pa.int32())}),
+    )
+    return f"""(select s._file, t.id - s.start + {skip} + 1 as _row, t.* exclude (id)
+        from (select rowid as id, * from {table}) t
+        asof join starts_{table} s on t.id >= s.start)"""

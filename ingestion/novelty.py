@@ -1,0 +1,145 @@
+"""Which rows of a batch are new: compared with each other, with bronze and with quarantine.
+
+A sound row is a duplicate if the batch or bronze already has one with the same content; the same
+key with another value is a correction and lands. A broken row is one if quarantine holds the
+same row of another delivery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import duckdb
+
+from lakehouse import data_files, delta, tables
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import delta_scan, load_delta
+from lakehouse.settings import Settings
+
+_CONTENT: Final = "device, channel, t, t_end, value, text, quality, quality_code, result_time"
+
+_SAME_CONTENT: Final = """b.device = s.device and b.channel = s.channel
+    and b.phenomenon_time = s.phenomenon_time
+    and b.phenomenon_time_end is not distinct from s.phenomenon_time_end
+    and b.value is not distinct from s.value and b.text is not distinct from s.text
+    and b.quality = s.quality and b.quality_code is not distinct from s.quality_code
+    and b.result_time is not distinct from s.result_time"""
+
+_SAME_PLACE: Final = """q._delivery = w._delivery and q._member is not distinct from w._member
+    and q._row = w._row"""
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    raw: Callable[[], str] | None = None,
+) -> None:
+    """Make `repeats(_id)`, the sound rows that are duplicates, and table `broken`.
+
+    `broken` has every broken row with its record as delivered (`raw`), its `fate` (`quarantined`
+    or `duplicate`), and `is_held`: an attempt that was cut short has left it in quarantine.
+
+    Args:
+        connection: Holds `judged`, `records` and `files`.
+        settings: Says where the lake is.
+        contract: The source.
+        raw: Makes the query of the records as delivered, if `records` lacks their text.
+    """
+    connection.execute("create temp table repeats (_id bigint)")
+    _repeats_in_batch(connection)
+    _repeats_of_bronze(connection, settings, contract)
+    _broken(connection, settings, contract, raw)
+
+
+def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
+    # Numbering equal rows costs far more than counting different ones, and is seldom needed.
+    # Two rows with one hash by chance only lead to the numbering.
+    rows, different = connection.execute(
+        f"""select count(*), count(distinct hash({_CONTENT})) from judged
+        where verdict = 'sound'"""
+    ).fetchall()[0]
+    if rows == different:
+        return
+    connection.execute(
+        f"""insert into repeats
+        select _id from (
+            select _id, row_number() over (partition by {_CONTENT} order by _file, _row) as place
+            from judged where verdict = 'sound')
+        where place > 1"""
+    )
+
+
+def _repeats_of_bronze(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: SourceContract
+) -> None:
+    bronze = tables.bronze(settings, contract.id)
+    first, last = connection.execute(
+        """select make_timestamptz(epoch_us(min(t))), make_timestamptz(epoch_us(max(t)))
+        from judged where verdict = 'sound'"""
+    ).fetchall()[0]
+    if first is None or not delta.exists(bronze):
+        return
+    known = data_files.scan(connection, delta.open_table(bronze), "phenomenon_time", first, last)
+    if known is None:
+        return
+    connection.execute(
+        f"""insert into repeats
+        select _id from (
+            select _id, device, channel, make_timestamptz(epoch_us(t)) as phenomenon_time,
+                make_timestamptz(epoch_us(t_end)) as phenomenon_time_end, value, text, quality,
+                quality_code, make_timestamptz(epoch_us(result_time)) as result_time
+            from judged where verdict = 'sound' and _id not in (from repeats)) s
+        where exists (
+            select 1 from {known} b
+            where b.phenomenon_time between $first and $last and {_SAME_CONTENT})""",
+        {"first": first, "last": last},
+    )
+
+
+def _broken(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    raw: Callable[[], str] | None,
+) -> None:
+    connection.execute(
+        """
+        create temp table failures as
+        select _file, _row, channel, rule, reason from judged where verdict = 'broken';
+        """
+    )
+    records = "(select null::integer as _file, null::bigint as _row, null::varchar as _raw)"
+    if connection.execute("select exists (from failures)").fetchall()[0][0]:
+        records = f"({raw()})" if raw else "records"
+    if delta.exists(tables.quarantine(settings, contract.id)):
+        load_delta(connection)
+    connection.execute(
+        f"""
+        create temp table broken as
+        with told as (
+            select f.*, r._raw as raw, s._delivery, s._member, s.name,
+                row_number() over (
+                    partition by f.channel, f.rule, r._raw order by f._file, f._row) as occurrence
+            from failures f join {records} r using (_file, _row) join files s using (_file)
+        )
+        select w.*,
+            case when occurrence > 1
+                    or {_is_held(settings, contract, "q._delivery <> w._delivery")}
+                then 'duplicate' else 'quarantined' end as fate,
+            {_is_held(settings, contract, _SAME_PLACE)} as is_held
+        from told w
+        """
+    )
+
+
+def _is_held(settings: Settings, contract: SourceContract, where: str) -> str:
+    """SQL: whether quarantine has the row `w`, in a place that fulfils `where`."""
+    quarantine = tables.quarantine(settings, contract.id)
+    if not delta.exists(quarantine):
+        return "false"
+    return f"""exists (
+        select 1 from {delta_scan(quarantine)} q
+        where q.raw = w.raw and q.rule = w.rule and q.channel is not distinct from w.channel
+            and {where})"""
