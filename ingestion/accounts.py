@@ -20,7 +20,7 @@ import pyarrow as pa
 from ingestion.deliveries import Offer, delivery_mark
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import connect, delta_scan, literal
+from lakehouse.duck import connect, delta_scan
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.settings import Settings
 
@@ -207,9 +207,11 @@ def _rows(settings: Settings, source_id: str) -> list[dict[str, Any]]:
     address = tables.ledger(settings)
     if not delta.exists(address):
         return []
-    with connect() as connection:
-        query = f"from {delta_scan(address)} where source_id = {literal(source_id)}"
-        found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
+    found: list[dict[str, Any]] = (
+        delta.open_table(address)
+        .to_pyarrow_table(filters=[("source_id", "=", source_id)])
+        .to_pylist()
+    )
     return found
 
 

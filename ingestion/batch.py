@@ -65,7 +65,7 @@ def take(
         _show_files(connection, members)
         reading = FORMATS[contract.delivery.format].read(connection, members, contract)
         given = show(connection, reading)
-        rules.judge(connection, settings, contract, given)
+        rules.judge(connection, settings, contract, given, may_be_silent=reading.may_be_silent)
         novelty.compare(connection, settings, contract, reading.raw)
         receipts = _receipts(connection, contract, deliveries)
         for receipt in receipts:

@@ -176,27 +176,40 @@ def _texts(contract: SourceContract) -> Iterator[str]:
 def _query(
     contract: SourceContract, time: TimeRule, source: str, channel: str, cell: Cell, decimal: str
 ) -> str:
-    delivery = contract.delivery
-    code = cell(delivery.quality.column) if delivery.quality else "null::varchar"
-    position = delivery.position
-    lon = number(cell(position.longitude)) if position else "null::double"
-    lat = number(cell(position.latitude)) if position else "null::double"
-    t_end = f"t + to_seconds({time.interval_s})" if time.interval_s else "t_end"
     value = f"case when c.is_number then {number('c.cell', decimal)} end"
-    # A narrow row may name a channel that the contract does not: what is no number is its text.
-    text = "case when not c.is_number then c.cell end"
-    if delivery.narrow:
-        known = [literal(c.delivered_as) for c in contract.channels] or ["''"]
-        text = f"""case when not c.is_number then c.cell
-            when c.channel not in ({", ".join(known)}) and ({value}) is null then c.cell end"""
+    found = {"cell": "c.cell", "value": value}
+    found |= _optional(contract, time, cell, value)
+    listed = ", ".join(f"{sql} as {name}" for name, sql in found.items())
     return f"""
-        select _file, _row, device, c.channel as channel, t, {t_end} as t_end, c.cell as cell,
-            {value} as value, {text} as text, c.unit as unit,
-            {quality(delivery.quality, code)} as quality, {code} as quality_code,
-            {lon} as longitude, {lat} as latitude, time_rule as rule, time_problem as reason
+        select _file, _row, device, c.channel as channel, t, {listed},
+            time_rule as rule, time_problem as reason
         from (select * exclude (channel), {channel} as c from {source} where layout_rule is null)
         union all by name
-        select _file, _row, device, t, 'bad' as quality, layout_rule as rule,
-            layout_problem as reason
+        select _file, _row, device, t, layout_rule as rule, layout_problem as reason
         from {source} where layout_rule is not null
     """
+
+
+def _optional(contract: SourceContract, time: TimeRule, cell: Cell, value: str) -> dict[str, str]:
+    """The columns that only some contracts fill, with their SQL."""
+    delivery, found = contract.delivery, {}
+    if time.interval_s:
+        found["t_end"] = f"t + to_seconds({time.interval_s})"
+    elif time.end_columns or time.split:
+        found["t_end"] = "t_end"
+    if delivery.narrow:
+        # A row may name a channel that the contract does not: what is no number is its text.
+        known = ", ".join(literal(channel.delivered_as) for channel in contract.channels)
+        found["text"] = f"""case when not c.is_number then c.cell
+            when c.channel not in ({known}) and ({value}) is null then c.cell end"""
+    elif any(_texts(contract)):
+        found["text"] = "case when not c.is_number then c.cell end"
+    if delivery.narrow and delivery.narrow.unit:
+        found["unit"] = "c.unit"
+    if delivery.quality:
+        code = cell(delivery.quality.column)
+        found |= {"quality": quality(delivery.quality, code), "quality_code": code}
+    if delivery.position:
+        found["longitude"] = number(cell(delivery.position.longitude))
+        found["latitude"] = number(cell(delivery.position.latitude))
+    return found

@@ -48,11 +48,13 @@ class Reading:
             and `reason`.
         raw: Makes the query of `_file, _row, _raw` where making it for every batch would cost too
             much; then `_raw` of `records` is null. Called only if a row has broken a rule.
+        may_be_silent: Whether a record may give no row at all; such ones are looked for.
     """
 
     records: str
     offered: str
     raw: Callable[[], str] | None = None
+    may_be_silent: bool = True
 
 
 def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> frozenset[str]:
@@ -84,6 +86,7 @@ def together(readings: list[Reading]) -> Reading:
         _all(one.records for one in readings),
         _all(one.offered for one in readings),
         raw if any(one.raw for one in readings) else None,
+        any(one.may_be_silent for one in readings),
     )
 
 

@@ -39,6 +39,8 @@ def judge(
     settings: Settings,
     contract: SourceContract,
     given: frozenset[str],
+    *,
+    may_be_silent: bool = True,
 ) -> None:
     """Make view `judged` from `records` and `offered`: each row with its verdict.
 
@@ -52,14 +54,18 @@ def judge(
         settings: Says where the vocabulary of units is.
         contract: Says which channels there are and what they may measure.
         given: The columns that are not null in every row; only they are copied.
+        may_be_silent: Whether there can be records without a row, so that they are looked for.
     """
     connection.register("channels", _channels(contract))
     connection.register("unit_names", units.names(settings))
+    has_patterns = any(channel.devices != ".*" for channel in contract.channels)
+    if has_patterns:
+        connection.execute(_MAPPED)
     kept = [name for name in OPTIONAL if name in given]
     connection.execute(
         f"""
         create temp table judgements as
-        with {_KNOWN}, ruled as (select *, {_rule(contract)} as rule from known)
+        with {_known(has_patterns)}, ruled as (select *, {_rule(contract)} as rule from known)
         select _file, _row, device, channel, t, {"".join(f"{name}, " for name in kept)}
             case when is_known then unit else coalesce(unit_named, unit_told) end as unit,
             is_known, cell, rule,
@@ -67,6 +73,8 @@ def judge(
         from ruled
         """
     )
+    if may_be_silent:
+        connection.execute(_SILENT)
     absent = [f"{_ABSENT.get(name, 'null')}::{OFFERED[name]} as {name}"
               for name in OPTIONAL if name not in given]  # fmt: skip
     connection.execute(
@@ -93,22 +101,41 @@ _ABSENT: Final = {"quality": "'good'"}
 _FILTERS: Final = "'empty_value'"
 """Rules by which rows are left out on purpose."""
 
-_KNOWN: Final = """known as (
-    select o.* exclude (rule, reason, channel, unit, quality),
-        o.rule as found_rule, o.reason as found_reason,
-        coalesce(o.quality, 'good') as quality,
-        coalesce(c.channel, o.channel) as channel, o.channel as delivered_as,
-        c.channel is not null as is_known, c.* exclude (channel, devices, delivered_as),
-        o.unit as unit_told, n.unit as unit_named, f.received_at
-    from (from offered union all by name (
-        select _file, _row, 'no_measurement' as rule,
-            'the record carries no measurement' as reason, 'bad' as quality
-        from records anti join offered using (_file, _row))) o
-    join files f using (_file)
-    left join channels c on o.channel = c.delivered_as
-        and (c.devices = '.*' or regexp_full_match(o.device, c.devices))
-    left join unit_names n on o.unit = n.name
-)"""
+# A join by equality is a hash join; with a pattern in it every row would be held against every
+# channel. So patterns are held against the devices that there are, once.
+_MAPPED: Final = """
+create temp table mapped as
+select d.device as mapped_device, c.*
+from (select distinct device, channel from offered) d
+join channels c on d.channel = c.delivered_as and regexp_full_match(d.device, c.devices)"""
+
+
+def _known(has_patterns: bool) -> str:
+    """SQL of the offered rows with what the contract, the vocabulary and the file say of each."""
+    channels = "(select null as mapped_device, * from channels)"
+    same_device = ""
+    if has_patterns:
+        channels, same_device = "mapped", "and o.device = c.mapped_device"
+    return f"""known as (
+        select o.* exclude (rule, reason, channel, unit, quality),
+            o.rule as found_rule, o.reason as found_reason,
+            coalesce(o.quality, 'good') as quality,
+            coalesce(c.channel, o.channel) as channel, o.channel as delivered_as,
+            c.channel is not null as is_known,
+            c.* exclude (channel, devices, delivered_as, mapped_device),
+            o.unit as unit_told, n.unit as unit_named, f.received_at
+        from offered o
+        join files f using (_file)
+        left join {channels} c on o.channel = c.delivered_as {same_device}
+        left join unit_names n on o.unit = n.name
+    )"""
+
+
+_SILENT: Final = """
+insert into judgements by name
+select _file, _row, false as is_known, 'no_measurement' as rule,
+    'the record carries no measurement' as reason
+from records anti join judgements using (_file, _row)"""
 
 
 def _rule(contract: SourceContract) -> str:

@@ -140,7 +140,7 @@ def _read_alike(
     rows = columns.offer(
         connection, contract, members, source, cell, decimal=dialect.decimal, group=group
     )
-    return Reading(records, rows, raw)
+    return Reading(records, rows, raw, may_be_silent=False)
 
 
 def split_lines(
