@@ -5,7 +5,16 @@ judged by its contract, and every row that was offered is accounted for. Renamin
 joins and the knowledge of one source do not belong here.
 """
 
-from ingestion.accounts import Balance, balance
+from ingestion.balance import Balance, balance
+from ingestion.replay import Replayed, replay
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
-__all__ = ["Balance", "SourceOutcome", "balance", "ingest_source", "require_known"]
+__all__ = [
+    "Balance",
+    "Replayed",
+    "SourceOutcome",
+    "balance",
+    "ingest_source",
+    "replay",
+    "require_known",
+]

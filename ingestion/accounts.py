@@ -13,16 +13,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import pyarrow as pa
 
 from ingestion.deliveries import Offer, delivery_mark
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import connect, delta_scan
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.settings import Settings
+
+Line = dict[str, Any]
+"""A row of the ledger table."""
+
+_TAKEN: Final = ("landed", "replayed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Seen:
         """Read it from the ledger and the bronze table."""
         names: dict[str, set[str]] = {}
         refused: set[str] = set()
-        for row in _rows(settings, contract.id):
+        for row in lines(settings, contract.id):
             if row["outcome"] == "refused":
                 if row["batch_id"] != contract.digest:
                     continue
@@ -103,45 +107,27 @@ def _noted_after(bronze: Path, reached: int) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What the ledger says of a source, beside what its tables hold."""
-
-    landed: int
-    bronze_rows: int
-    quarantined: int
-    quarantine_rows: int
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the ledger and the tables tell the same."""
-        return (self.landed, self.quarantined) == (self.bronze_rows, self.quarantine_rows)
-
-
-def balance(settings: Settings, source_id: str) -> Balance:
-    """Compare a source's ledger with the rows that its bronze and quarantine tables hold.
-
-    Deliveries that were refused whole stand in quarantine with a row of their own, which is no
-    delivered row and is not counted.
-    """
-    listed = _rows(settings, source_id)
-    bronze = tables.bronze(settings, source_id)
-    return Balance(
-        landed=sum(row["landed"] for row in listed),
-        bronze_rows=delta.extent_of(delta.open_table(bronze)).rows if delta.exists(bronze) else 0,
-        quarantined=sum(row["quarantined"] for row in listed),
-        quarantine_rows=_broken_rows(tables.quarantine(settings, source_id)),
+def lines(settings: Settings, source_id: str) -> list[Line]:
+    """Every line of a source in the ledger table, oldest first."""
+    address = tables.ledger(settings)
+    if not delta.exists(address):
+        return []
+    found: list[Line] = (
+        delta.open_table(address)
+        .to_pyarrow_table(filters=[("source_id", "=", source_id)])
+        .sort_by([("batch", "ascending"), ("recorded_at", "ascending")])
+        .to_pylist()
     )
+    return found
 
 
-def _broken_rows(quarantine: Path) -> int:
-    if not delta.exists(quarantine):
-        return 0
-    with connect() as connection:
-        held = delta_scan(quarantine)
-        query = f"select count(*) from {held} where rule <> 'delivery_refused'"
-        rows: int = connection.execute(query).fetchall()[0][0]
-    return rows
+def standing(settings: Settings, source_id: str) -> dict[str, Line]:
+    """The line that stands for each delivery that has been taken, by sha-256.
+
+    A replay accounts for the whole delivery, so the newest taking stands for all before it.
+    """
+    taken = [line for line in lines(settings, source_id) if line["outcome"] in _TAKEN]
+    return {line["delivery"]: line for line in taken}
 
 
 def record_refusal(
@@ -154,6 +140,7 @@ def record_refusal(
         size=offer.size,
         outcome="refused",
         reason=reason,
+        received_at=offer.received_at.isoformat(),
     )
     mark = f"refused:{_key(sha256, offer.name, contract.digest)}"
     delta.append(
@@ -167,6 +154,7 @@ def record_refusal(
                     "_batch": 0,
                     "_delivery": sha256,
                     "_row": 0,
+                    "_received_at": offer.received_at,
                     "_landed_at": datetime.now(UTC),
                 }
             ],
@@ -184,11 +172,7 @@ def record_duplicate(
     settings: Settings, contract: SourceContract, offer: Offer, sha256: str
 ) -> Receipt:
     """Account for bytes that came again under another name: every row is a duplicate."""
-    first = next(
-        row
-        for row in _rows(settings, contract.id)
-        if row["delivery"] == sha256 and row["outcome"] == "landed"
-    )
+    first = standing(settings, contract.id)[sha256]
     receipt = Receipt(
         delivery=sha256,
         name=offer.name,
@@ -197,22 +181,11 @@ def record_duplicate(
         ledger=Ledger(
             records=first["records"], rows_in=first["rows_in"], duplicates=first["rows_in"]
         ),
+        received_at=offer.received_at.isoformat(),
     )
     mark = f"duplicate:{_key(contract.id, sha256, offer.name)}"
     _append(settings, [_row(contract.id, receipt, None, None)], {mark: 1})
     return receipt
-
-
-def _rows(settings: Settings, source_id: str) -> list[dict[str, Any]]:
-    address = tables.ledger(settings)
-    if not delta.exists(address):
-        return []
-    found: list[dict[str, Any]] = (
-        delta.open_table(address)
-        .to_pyarrow_table(filters=[("source_id", "=", source_id)])
-        .to_pylist()
-    )
-    return found
 
 
 def _row(
@@ -236,6 +209,7 @@ def _row(
         "filtered": ledger.filtered_rows,
         "filtered_by_rule": json.dumps(dict(ledger.filtered), sort_keys=True),
         "findings": json.dumps(list(receipt.findings), ensure_ascii=False),
+        "received_at": receipt.received_at,
         "recorded_at": datetime.now(UTC),
     }
 

@@ -77,3 +77,20 @@ class Member:
     def label(self) -> str:
         """The name that patterns on file names are matched with."""
         return self.name or self.delivery.offer.name.removesuffix(".gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A replay: deliveries that have been dealt with before are read once more.
+
+    Attributes:
+        landed: Rows that each delivery has landed, by sha-256, of those taken before.
+        batches: Numbers of the batches that stand for them so far.
+        waived: Rules that a person has set aside for the rows of these deliveries.
+        decision: Who decided that and why, kept in the commit.
+    """
+
+    landed: Mapping[str, int]
+    batches: frozenset[int]
+    waived: frozenset[str] = frozenset()
+    decision: Mapping[str, str] = field(default_factory=dict)

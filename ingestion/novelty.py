@@ -8,13 +8,14 @@ same row of another delivery.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import delta_scan, load_delta
+from lakehouse.duck import delta_scan, literal, load_delta
 from lakehouse.settings import Settings
 
 _CONTENT: Final = "device, channel, t, t_end, value, text, quality, quality_code, result_time"
@@ -34,23 +35,26 @@ def compare(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     contract: SourceContract,
+    batch_id: str,
     raw: Callable[[], str] | None = None,
 ) -> None:
     """Make `repeats(_id)`, the sound rows that are duplicates, and table `broken`.
 
-    `broken` has every broken row with its record as delivered (`raw`), its `fate` (`quarantined`
-    or `duplicate`), and `is_held`: an attempt that was cut short has left it in quarantine.
+    `broken` has every broken row with its record as delivered (`raw`) and its `fate`:
+    `quarantined`, or `duplicate` when quarantine has had the same row of another delivery. What
+    an attempt of this batch that was cut short has quarantined stays as it decided.
 
     Args:
         connection: Holds `judged`, `records` and `files`.
         settings: Says where the lake is.
         contract: The source.
+        batch_id: The identity of this batch.
         raw: Makes the query of the records as delivered, if `records` lacks their text.
     """
     connection.execute("create temp table repeats (_id bigint)")
     _repeats_in_batch(connection)
     _repeats_of_bronze(connection, settings, contract)
-    _broken(connection, settings, contract, raw)
+    _broken(connection, settings, contract, batch_id, raw)
 
 
 def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
@@ -102,6 +106,7 @@ def _broken(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     contract: SourceContract,
+    batch_id: str,
     raw: Callable[[], str] | None,
 ) -> None:
     connection.execute(
@@ -119,27 +124,31 @@ def _broken(
         f"""
         create temp table broken as
         with told as (
-            select f.*, r._raw as raw, s._delivery, s._member, s.name,
+            select f.*, r._raw as raw, s._delivery, s._member, s.name, s.received_at,
                 row_number() over (
                     partition by f.channel, f.rule, r._raw order by f._file, f._row) as occurrence
             from failures f join {records} r using (_file, _row) join files s using (_file)
         )
         select w.*,
-            case when occurrence > 1
-                    or {_is_held(settings, contract, "q._delivery <> w._delivery")}
-                then 'duplicate' else 'quarantined' end as fate,
-            {_is_held(settings, contract, _SAME_PLACE)} as is_held
+            case when {_is_repeat(settings, contract, batch_id)} then 'duplicate'
+                else 'quarantined' end as fate
         from told w
         """
     )
 
 
-def _is_held(settings: Settings, contract: SourceContract, where: str) -> str:
-    """SQL: whether quarantine has the row `w`, in a place that fulfils `where`."""
+def _is_repeat(settings: Settings, contract: SourceContract, batch_id: str) -> str:
+    """SQL: whether quarantine need not take the row `w`."""
     quarantine = tables.quarantine(settings, contract.id)
     if not delta.exists(quarantine):
-        return "false"
-    return f"""exists (
-        select 1 from {delta_scan(quarantine)} q
-        where q.raw = w.raw and q.rule = w.rule and q.channel is not distinct from w.channel
-            and {where})"""
+        return "occurrence > 1"
+    if delta.mark_of(quarantine, f"batch:{batch_id}"):
+        return f"not exists ({_in_quarantine(quarantine, _SAME_PLACE, batch_id)})"
+    return f"occurrence > 1 or exists ({_in_quarantine(quarantine, 'q._delivery <> w._delivery')})"
+
+
+def _in_quarantine(quarantine: Path, where: str, batch_id: str | None = None) -> str:
+    attempt = f"and q._batch_id = {literal(batch_id)}" if batch_id else ""
+    return f"""select 1 from {delta_scan(quarantine)} q
+        where q.raw is not distinct from w.raw and q.rule = w.rule
+            and q.channel is not distinct from w.channel and {where} {attempt}"""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from lakehouse.errors import LakeError, Problem
 
-Outcome = Literal["landed", "duplicate", "refused"]
+Outcome = Literal["landed", "replayed", "duplicate", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,11 @@ class Receipt:
         delivery: sha-256 of its bytes.
         name: Name it came under.
         size: Bytes.
-        outcome: Landed (perhaps with nothing new), known before, or refused whole.
+        outcome: Landed (perhaps with nothing new), read again, known before, or refused whole.
         reason: Why it was refused.
         ledger: Its account.
         findings: What a data engineer should look at, such as unknown channels.
+        received_at: When it was received, ISO 8601 in UTC.
     """
 
     delivery: str
@@ -82,6 +83,7 @@ class Receipt:
     ledger: Ledger = Ledger()
     reason: str | None = None
     findings: tuple[str, ...] = ()
+    received_at: str | None = None
 
 
 def require_balance(source_id: str, receipt: Receipt) -> None:

@@ -22,6 +22,7 @@ TECHNICAL: Final = (
     _column("_delivery", pa.string(), "sha-256 of the delivery's bytes", nullable=False),
     _column("_member", pa.string(), "File in the delivery, when that was an archive"),
     _column("_row", pa.int64(), "Line or record number in that file, from 1", nullable=False),
+    _column("_received_at", INSTANT, "When the delivery was received, UTC", nullable=False),
     _column("_landed_at", INSTANT, "When the row landed, UTC", nullable=False),
 )
 """Columns that say where a row came from."""
@@ -57,6 +58,7 @@ QUARANTINE: Final = pa.schema(
         pa.field("channel", pa.string()),
         pa.field("raw", pa.string()),
         pa.field("name", pa.string(), nullable=False),
+        pa.field("_batch_id", pa.string()),
         *TECHNICAL,
     ]
 )
@@ -80,10 +82,12 @@ LEDGER: Final = pa.schema(
         pa.field("filtered", pa.int64(), nullable=False),
         pa.field("filtered_by_rule", pa.string(), nullable=False),
         pa.field("findings", pa.string(), nullable=False),
+        pa.field("received_at", pa.string()),
         pa.field("recorded_at", INSTANT, nullable=False),
     ]
 )
-"""One row per delivery taken: what was offered and where each row of it went."""
+"""One row for each taking of a delivery: what was offered and where each row of it went. The
+newest one stands; a replay accounts for the whole delivery anew."""
 
 
 def bronze(settings: Settings, source_id: str) -> Path:

@@ -16,8 +16,9 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import report
-from orchestration.lake import open_lake
+from orchestration import report, workplace
+from orchestration.options import ContractsOption, HomeOption, InboxOption, JsonOption
+from orchestration.options import lake as _lake
 
 EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2
@@ -31,29 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(workplace.quarantine_app, name="quarantine")
+app.command()(workplace.replay)
 source_app = typer.Typer(help="Work with one source.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
-
-ContractsOption = Annotated[
-    Path | None,
-    typer.Option("--contracts", help="Contracts folder.", envvar="SJOSTAD_CONTRACTS"),
-]
-InboxOption = Annotated[
-    Path | None,
-    typer.Option("--inbox", help="Folder that suppliers deliver to.", envvar="SJOSTAD_INBOX"),
-]
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of everything made at run time.", envvar="SJOSTAD_HOME"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
-def _lake(
-    contracts: Path | None, inbox: Path | None, home: Path | None
-) -> tuple[Settings, Contracts]:
-    settings = Settings.from_environment(contracts=contracts, inbox=inbox, home=home)
-    return settings, open_lake(settings)
 
 
 @app.command()

@@ -19,7 +19,8 @@ from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 
 if TYPE_CHECKING:  # importing these would load Dagster before it is needed
-    from ingestion import SourceOutcome
+    from ingestion import Replayed, SourceOutcome
+    from ingestion.quarantine import Held
     from orchestration.doctor import Finding
     from orchestration.runs import Stage
     from orchestration.status import Status
@@ -34,6 +35,7 @@ _WORDS: Final = {
     "publishing": "Auditing and releasing",
     "portal": "Publishing the portal",
 }
+_RAW: Final = 200
 _COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
 _NUMBERS: Final = frozenset(
     (*(name.replace("_", " ") for name in _COUNTS), "rows", "release", "version", "deliveries",
@@ -284,6 +286,54 @@ def trial(outcome: SourceOutcome, preview: Sequence[Mapping[str, Any]], as_json:
         for row in preview:
             table.add_row(*("" if v is None else escape(str(v)) for v in row.values()))
         _out.print(table)
+
+
+def held(found: Sequence[Held], as_json: bool) -> None:
+    """Print what quarantine holds."""
+    if as_json:
+        _json([asdict(one) for one in found])
+        return
+    if not found:
+        _out.print("[green]✓[/] Nothing is held back.")
+        return
+    table = _table("Held back", "source", "rule", "channel", "rows", "deliveries")
+    for one in found:
+        table.add_row(
+            one.source_id, one.rule, one.channel or "—", f"{one.rows:,}", f"{one.deliveries:,}"
+        )
+    _out.print(table)
+    for one in found:
+        _out.print(f"  [yellow]•[/] {escape(one.rule)}: such as {escape(one.example)}")
+    _out.print("Look closer with [bold]sjostad quarantine show SOURCE --rule RULE[/].")
+
+
+def held_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Print held rows as they were delivered."""
+    if as_json:
+        _json(rows)
+        return
+    for row in rows:
+        place = "/".join(part for part in (row["name"], row["_member"]) if part)
+        _out.print(f"[bold]{escape(place)}[/], line {row['_row']}: {escape(row['reason'])}")
+        if row["raw"]:
+            _out.print(f"  [dim]{escape(row['raw'][:_RAW])}[/]")
+    if not rows:
+        _out.print("[green]✓[/] No such rows are held back.")
+
+
+def replayed(source_id: str, outcome: Replayed, as_json: bool) -> None:
+    """Print what a replay came to."""
+    if as_json:
+        _json({"source": source_id, **asdict(outcome)})
+        return
+    _out.print(
+        f"{escape(source_id)}: {len(outcome.receipts):,} deliveries read again, "
+        f"{outcome.landed:,} rows landed, {outcome.released:,} fewer are held back."
+    )
+    for reason in outcome.refused:
+        _out.print(f"  [bold red]✗[/] {escape(reason)}")
+    if outcome.landed:
+        _out.print("Build silver and gold with [bold]sjostad build[/].")
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -74,6 +74,7 @@ class Lake:
         address = tables.bronze(self.settings, source_id)
         batch = delta.mark_of(address, "batch") + 1
         base = {"quality": "good", "_batch": batch, "_delivery": f"{batch:064x}",
+                "_received_at": datetime(2026, 11, 1, 0, 0, batch, tzinfo=UTC),
                 "_landed_at": datetime(2026, 11, 1, tzinfo=UTC)}  # fmt: skip
         filled = [
             base | {"_row": number, "partition_date": row["phenomenon_time"].date()} | dict(row)

@@ -9,8 +9,8 @@
 {% macro observations(is_shareable) %}
 {% set plan = lake_plan() %}
 {% set columns = ['datastream_id', 'source_id', 'phenomenon_time', 'phenomenon_time_end', 'result',
-    'result_text', 'unit_id', 'quality', 'quality_code', 'result_time', '_batch', '_delivery', '_row',
-    'partition_date'] %}
+    'result_text', 'unit_id', 'quality', 'quality_code', 'result_time', '_received_at', '_batch', '_delivery',
+    '_row', 'partition_date'] %}
 
 with news as (
     select
@@ -24,6 +24,7 @@ with news as (
         t.quality,
         t.quality_code,
         t.result_time,
+        t._received_at,
         t._batch,
         t._delivery,
         t._row,
@@ -48,12 +49,13 @@ revisions as (
     {%- endif %}
 )
 
--- The source's own time of change decides which revision is the newest, then the order of arrival.
+-- The source's own time of change decides which revision is the newest, then the order in which
+-- deliveries were received; that of taking them may be another one, after a replay.
 select {{ columns | join(', ') }}
 from revisions
 qualify row_number() over (
     partition by datastream_id, phenomenon_time
-    order by result_time desc nulls last, _batch desc, _row desc, age desc
+    order by result_time desc nulls last, _received_at desc, _batch desc, _row desc, age desc
 ) = 1
 order by partition_date, datastream_id, phenomenon_time
 {% endmacro %}

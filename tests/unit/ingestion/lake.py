@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from ingestion import SourceOutcome, ingest_source, rules
+from ingestion import SourceOutcome, ingest_source, quarantine, rules
 from ingestion.archives import unpack
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
@@ -197,7 +197,7 @@ class Lake:
         return sorted(rows, key=lambda r: (r["phenomenon_time"], r["device"], r["channel"]))
 
     def quarantine(self, source_id: str = "meters") -> list[dict[str, Any]]:
-        rows = self.rows(tables.quarantine(self.settings, source_id))
+        rows = quarantine.rows(self.settings, source_id)
         return sorted(rows, key=lambda r: (r["name"], r["_row"], r["channel"] or ""))
 
     def ledger(self, source_id: str = "meters") -> list[dict[str, Any]]:
