@@ -9,7 +9,10 @@ from lakehouse import delta, tables
 from lakehouse.errors import LakeError
 from tests.unit.ingestion.lake import CSV, METER, column
 
-ROWS = "meter;time;kwh\nm1;2026-10-19T10:00:00;5\nm1;2026-10-19T11:00:00;-3\nm1;2026-10-19T12:00:00;x\n"
+ROWS = (
+    "meter;time;kwh\nm1;2026-10-19T10:00:00;5\nm1;2026-10-19T11:00:00;-3\n"
+    "m1;2026-10-19T12:00:00;x\n"
+)
 MORE = "meter;time;kwh\nm2;2026-10-19T10:00:00;-7\nm2;2026-10-19T11:00:00;8\n"
 WIDER = (*METER[:2], column("kwh", "active_energy", "kW.h", limits=(-100, 1000)))
 
@@ -123,7 +126,7 @@ def test_released_rows_stay_released(taken):
 
 
 def test_rows_that_cannot_be_read_cannot_be_released(taken):
-    with pytest.raises(LakeError, match="value_unreadable: .*nothing to release"):
+    with pytest.raises(LakeError, match=r"value_unreadable: .*nothing to release"):
         replay(taken.settings, taken.source(), waived=frozenset({"value_unreadable"}))
 
 
@@ -131,7 +134,7 @@ def test_lost_bytes_are_named(taken):
     for path in taken.settings.landing.rglob("*"):
         if path.is_file():
             path.unlink()
-    with pytest.raises(LakeError, match="the bytes of meters/a.csv are gone"):
+    with pytest.raises(LakeError, match=r"the bytes of meters/a\.csv are gone"):
         replay(taken.settings, taken.source(columns=WIDER))
 
 
