@@ -85,7 +85,7 @@ def offer(
         select *, {began.instant} as instant, {began.wall} as wall,
             {ended.instant} as end_instant, {ended.wall} as end_wall
         from (
-            select *, {_device(contract, members, cell)} as device,
+            select *, {device(contract, members, cell)} as device,
                 {cell(narrow.channel) if narrow else "null::varchar"} as channel,
                 {start} as time_text, {end} as end_text
             from {source}
@@ -127,7 +127,8 @@ def _time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
     return start, joined(time.end_columns) if time.end_columns else "null::varchar"
 
 
-def _device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
+def device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
+    """SQL of the device that the contract's rule names; null without one."""
     rule = contract.delivery.device
     if rule is None:
         return "null::varchar"

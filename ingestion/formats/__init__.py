@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.formats import chirpstack, delimited, ignition_history, sensorthings
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -48,6 +48,9 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Values of an Ignition Tag Historian, as pulled",
             "Ignition Database Table Reference 8.3",
             ignition_history.read,
+        ),
+        "sensorthings": Format(
+            "OGC SensorThings API responses", "OGC 18-088, version 1.1", sensorthings.read
         ),
     }
 )
