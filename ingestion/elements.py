@@ -26,30 +26,26 @@ _BAD_FILES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an object may carry, and where a page keeps its objects.
+    """What an object may carry, what is kept of it, and where a page keeps its objects.
 
     Attributes:
         keys: Keys that are read, with their DuckDB types; `JSON` and `VARCHAR` take anything.
             Without them an object becomes `entity`, a map of all its keys to JSON.
+        kept: Columns to keep, with their DuckDB type and their SQL over the keys. Memory is
+            what bulk costs, so what most objects lack should be packed together.
         lists: Keys under which a page may keep its list.
-        page: Keys of the page itself that its objects need to know, taken as text.
+        page: Keys of the page itself, taken as text, for the SQL of `kept`: `"page <key>"`.
     """
 
     keys: Mapping[str, str]
+    kept: Mapping[str, tuple[str, str]]
     lists: tuple[str, ...] = ()
     page: tuple[str, ...] = ()
 
     @property
-    def columns(self) -> str:
-        """The columns of an object, as they stand in CREATE TABLE."""
-        if not self.keys:
-            return "entity map(varchar, json)"
-        return ", ".join(f"{identifier(key)} {kind}" for key, kind in self.keys.items())
-
-    @property
-    def pages(self) -> str:
-        """The columns that an object has from its page."""
-        return "".join(f", {identifier(_of_page(key))} varchar" for key in self.page)
+    def keeping(self) -> str:
+        """SQL of the columns that are kept, over a query with the keys."""
+        return ", ".join(f"{sql} as {name}" for name, (_, sql) in self.kept.items())
 
 
 def _of_page(key: str) -> str:
@@ -61,19 +57,16 @@ def load(
     members: Sequence[Member],
     contract: SourceContract,
     shape: Shape,
-    extra: Mapping[str, str],
 ) -> None:
-    """Make table `elements(_file, _row, _raw, rule, reason, …)`.
+    """Make table `elements(_file, _row, _raw, rule, reason, …)` with what the shape keeps.
 
     `_row` is the number of the object in its file, or of its line; `_raw` its text, null where
-    it was read in bulk; then come the columns of the page (`"page …"`), of the object, and the
-    empty ones of `extra` for the caller.
+    it was read in bulk.
     """
-    more = "".join(f", {name} {kind}" for name, kind in extra.items())
+    kept = "".join(f", {name} {kind}" for name, (kind, _) in shape.kept.items())
     connection.execute(
         f"""create or replace temp table elements (
-            _file integer, _row bigint, _raw varchar, rule varchar, reason varchar
-            {shape.pages}, {shape.columns}{more})"""
+            _file integer, _row bigint, _raw varchar, rule varchar, reason varchar{kept})"""
     )
     careful = list(members)
     if contract.delivery.framing == "document":
@@ -126,17 +119,13 @@ def _strictly(
         files = f"[{paths}], maximum_object_size = {max(size + 1024, 1 << 20)}"
         try:
             connection.execute(statement(files, f"[{numbers}][file_index::bigint + 1]"))
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
+        except duckdb.InvalidInputException:
             half = len(part) // 2
             if half:
                 parts += [part[half:], part[:half]]
             else:
                 left += part
     return left
-
-
-def _names(shape: Shape) -> str:
-    return ", ".join(identifier(key) for key in shape.keys) or "entity"
 
 
 def _declared(shape: Shape, more: str = "") -> str:
@@ -148,16 +137,17 @@ def _declared(shape: Shape, more: str = "") -> str:
 
 def _list_of(shape: Shape) -> Callable[[str, str], str]:
     """The insert for files that are a list of objects."""
-    how = _declared(shape)
+    names = ", ".join(identifier(key) for key in shape.keys) or "entity"
+    page = "".join(f", null::varchar as {identifier(_of_page(key))}" for key in shape.page)
 
     def statement(files: str, number: str) -> str:
         return f"""
             insert into elements by name
-            select * exclude (place),
-                place - min(place) over (partition by _file) + 1 as _row
+            select _file, place - min(place) over (partition by _file) + 1 as _row,
+                {shape.keeping}
             from (
-                select {number} as _file, row_number() over () as place, {_names(shape)}
-                from read_json({files}, format = 'array', {how})
+                select {number} as _file, row_number() over () as place, {names}{page}
+                from read_json({files}, format = 'array', {_declared(shape)})
             )"""
 
     return statement
@@ -169,24 +159,23 @@ def _page_of(shape: Shape) -> Callable[[str, str], str]:
     fields = ", ".join(f"{identifier(name)} {kind}" for name, kind in shape.keys.items())
     own = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in shape.keys)
     page = "".join(f", {identifier(name)} as {identifier(_of_page(name))}" for name in shape.page)
-    kept = "".join(f", {identifier(_of_page(name))}" for name in shape.page)
+    told = "".join(f", {identifier(_of_page(name))}" for name in shape.page)
     texts = "".join(f", {literal(name)}: 'varchar'" for name in shape.page)
     how = _declared(shape, f", {literal(key)}: {literal(f'struct({fields})[]')}{texts}")
 
     def statement(files: str, number: str) -> str:
         return f"""
             insert into elements by name
-            select _file, _row{kept}, element.*
-            from (
-                select _file{kept}, unnest(objects) as element,
+            select _file, _row, {shape.keeping}
+            from (select _file, _row{told}, unnest(element) from (
+                select _file{told}, unnest(objects) as element,
                     generate_subscripts(objects, 1) as _row
                 from (
                     select {number} as _file{page},
                         case when {identifier(key)} is null then [struct_pack({own})]
                             else {identifier(key)} end as objects
                     from read_json({files}, format = 'unstructured', {how})
-                )
-            )"""
+                )))"""
 
     return statement
 
@@ -208,11 +197,10 @@ def _carefully(
     connection.execute(
         f"""
         insert into elements by name
-        select * exclude (object, line, place, _raw),
-            case when {is_line} then line else place end as _row,
+        select _file, case when {is_line} then line else place end as _row,
             case when {is_line} then _raw else object::varchar end as _raw,
-            {taken("object", shape)}, case when reason is not null then 'layout' end as rule
-        from (select *, {problem("object")} as reason from (
+            case when reason is not null then 'layout' end as rule, reason, {shape.keeping}
+        from (select *, {taken("object", shape)} from (select *, {problem("object")} as reason from (
             select * exclude (objects), unnest(objects) as object,
                 generate_subscripts(objects, 1) as place
             from (
@@ -220,7 +208,7 @@ def _carefully(
                     case when json_type(document) = 'ARRAY' then json_extract(document, '$[*]')
                         {lists} else [document] end as objects
                 from documents where rule is null
-            )))
+            ))))
         union all by name
         select _file, _row, _raw, rule, reason from documents where rule is not null
         """
