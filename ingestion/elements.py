@@ -8,7 +8,7 @@ stops at is read again by the careful way, which marks each object that is wrong
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import duckdb
@@ -34,22 +34,18 @@ class Shape:
         kept: Columns to keep, with their DuckDB type and their SQL over the keys. Memory is
             what bulk costs, so what most objects lack should be packed together.
         lists: Keys under which a page may keep its list.
-        page: Keys of the page itself, taken as text, for the SQL of `kept`: `"page <key>"`.
+        page: Columns made from a key of the page itself: the key, taken as text, and SQL over it.
     """
 
     keys: Mapping[str, str]
     kept: Mapping[str, tuple[str, str]]
     lists: tuple[str, ...] = ()
-    page: tuple[str, ...] = ()
+    page: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def keeping(self) -> str:
         """SQL of the columns that are kept, over a query with the keys."""
         return ", ".join(f"{sql} as {name}" for name, (_, sql) in self.kept.items())
-
-
-def _of_page(key: str) -> str:
-    return f"page {key}"
 
 
 def load(
@@ -79,14 +75,15 @@ def load(
 def _in_bulk(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], shape: Shape
 ) -> list[Member]:
-    """Read what can be read in bulk; the files that cannot are given back."""
+    """Read what can be read in bulk; the files that gave nothing are given back."""
     starts: dict[str, list[Member]] = {}
     for member in members:
         starts.setdefault(_first_sign(member), []).append(member)
-    left = starts.pop("", []) + _strictly(connection, starts.pop("[", []), shape, _list_of(shape))
-    objects = starts.pop("{", [])
-    left += _strictly(connection, objects, shape, _page_of(shape)) if shape.keys else objects
-    return sorted(left, key=lambda member: member.number)
+    _strictly(connection, starts.get("[", []), _list_of(shape))
+    if shape.keys and shape.lists:
+        _strictly(connection, starts.get("{", []), _page_of(shape))
+    taken = {row[0] for row in connection.execute("select distinct _file from elements").fetchall()}
+    return [member for member in members if member.number not in taken]
 
 
 def _first_sign(member: Member) -> str:
@@ -102,17 +99,13 @@ def _first_sign(member: Member) -> str:
 def _strictly(
     connection: duckdb.DuckDBPyConnection,
     members: Sequence[Member],
-    shape: Shape,
     statement: Callable[[str, str], str],
-) -> list[Member]:
-    """Insert the objects of files; files that DuckDB's reader stops at are given back."""
-    left: list[Member] = []
+) -> None:
+    """Insert the objects of files, without those that DuckDB's reader stops at."""
     parts = [list(members)] if members else []
-    while parts:
+    bad = 0
+    while parts and bad < _BAD_FILES:
         part = parts.pop()
-        if len(left) >= _BAD_FILES:
-            left += part
-            continue
         size = max(member.path.stat().st_size for member in part)
         paths = ", ".join(literal(member.path) for member in part)
         numbers = ", ".join(str(member.number) for member in part)
@@ -121,11 +114,8 @@ def _strictly(
             connection.execute(statement(files, f"[{numbers}][file_index::bigint + 1]"))
         except duckdb.InvalidInputException:
             half = len(part) // 2
-            if half:
-                parts += [part[half:], part[:half]]
-            else:
-                left += part
-    return left
+            parts += [part[half:], part[:half]] if half else []
+            bad += not half
 
 
 def _declared(shape: Shape, more: str = "") -> str:
@@ -138,7 +128,7 @@ def _declared(shape: Shape, more: str = "") -> str:
 def _list_of(shape: Shape) -> Callable[[str, str], str]:
     """The insert for files that are a list of objects."""
     names = ", ".join(identifier(key) for key in shape.keys) or "entity"
-    page = "".join(f", null::varchar as {identifier(_of_page(key))}" for key in shape.page)
+    page = "".join(f", null as {name}" for name in shape.page)
 
     def statement(files: str, number: str) -> str:
         return f"""
@@ -154,30 +144,31 @@ def _list_of(shape: Shape) -> Callable[[str, str], str]:
 
 
 def _page_of(shape: Shape) -> Callable[[str, str], str]:
-    """The insert for files that are a page or one object."""
+    """The insert for files that are a page; other objects give no row."""
     key = shape.lists[0]
     fields = ", ".join(f"{identifier(name)} {kind}" for name, kind in shape.keys.items())
-    own = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in shape.keys)
-    page = "".join(f", {identifier(name)} as {identifier(_of_page(name))}" for name in shape.page)
-    told = "".join(f", {identifier(_of_page(name))}" for name in shape.page)
-    texts = "".join(f", {literal(name)}: 'varchar'" for name in shape.page)
-    how = _declared(shape, f", {literal(key)}: {literal(f'struct({fields})[]')}{texts}")
+    page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
+    texts = "".join(f", {literal(key)}: 'varchar'" for key in _page_keys(shape))
+    how = f"columns = {{{literal(key)}: {literal(f'struct({fields})[]')}{texts}}}"
 
     def statement(files: str, number: str) -> str:
         return f"""
             insert into elements by name
             select _file, _row, {shape.keeping}
-            from (select _file, _row{told}, unnest(element) from (
-                select _file{told}, unnest(objects) as element,
-                    generate_subscripts(objects, 1) as _row
+            from (
+                select * exclude ({identifier(key)}), unnest({identifier(key)}, max_depth := 2),
+                    generate_subscripts({identifier(key)}, 1) as _row
                 from (
-                    select {number} as _file{page},
-                        case when {identifier(key)} is null then [struct_pack({own})]
-                            else {identifier(key)} end as objects
-                    from read_json({files}, format = 'unstructured', {how})
-                )))"""
+                    select {number} as _file, {identifier(key)}{page}
+                    from read_json({files}, format = 'unstructured', records = true, {how})
+                )
+            )"""
 
     return statement
+
+
+def _page_keys(shape: Shape) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for key, _ in shape.page.values()))
 
 
 def _carefully(
@@ -189,10 +180,11 @@ def _carefully(
         f" then json_extract(document, {literal(_path(key) + '[*]')})"
         for key in shape.lists
     )
-    page = "".join(
-        f", json_extract_string(document, {literal(_path(key))}) as {identifier(_of_page(key))}"
-        for key in shape.page
+    told = "".join(
+        f", json_extract_string(document, {literal(_path(key))}) as {identifier(key)}"
+        for key in _page_keys(shape)
     )
+    page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
     is_line = "true" if contract.delivery.framing == "lines" else "false"
     connection.execute(
         f"""
@@ -207,7 +199,7 @@ def _carefully(
                 select _file, _row as line, _raw{page},
                     case when json_type(document) = 'ARRAY' then json_extract(document, '$[*]')
                         {lists} else [document] end as objects
-                from documents where rule is null
+                from (select *{told} from documents where rule is null)
             ))))
         union all by name
         select _file, _row, _raw, rule, reason from documents where rule is not null

@@ -48,7 +48,6 @@ _RARE: Final = {
 
 
 _LINK: Final = '"Datastream@iot.navigationLink"'
-_NEXT: Final = '"page @iot.nextLink"'
 
 
 def _id_in(link: str) -> str:
@@ -86,13 +85,17 @@ _SHAPE: Final = elements.Shape(
         "datastream": ("json", '"Datastream"'),
         "link": (
             "varchar",
-            f"coalesce({_id_in(_LINK)}, {_id_in(_NEXT)})",
+            f"coalesce({_id_in(_LINK)}, of_page)",
         ),
         "foi": ("json", '"FeatureOfInterest"'),
         "rest": ("json", _packed()),
+        "carrier": ("bigint", "of_carrier"),
     },
     lists=("value",),
-    page=("@iot.nextLink",),
+    page={
+        "of_page": ("@iot.nextLink", _id_in('"@iot.nextLink"')),
+        "of_carrier": ("@iot.nextLink", "null::bigint"),
+    },
 )
 
 
@@ -101,13 +104,14 @@ def read(
 ) -> Reading:
     """Read responses."""
     elements.load(connection, members, contract, _SHAPE)
-    connection.execute("alter table elements add column carrier bigint")
     connection.execute(f"create temp table carriers ({_CARRIER})")
-    for collection in (*_COLLECTIONS, "dataArray"):
-        connection.execute(_parents(collection))
-        connection.execute(f"insert into carriers select {_CARRIER_NAMES} from parents")
-        is_array = collection == "dataArray"
-        connection.execute(_rows_of_array(contract) if is_array else _children(contract))
+    has_more = "select 1 from elements where rest is not null limit 1"
+    if connection.execute(has_more).fetchone():
+        for collection in (*_COLLECTIONS, "dataArray"):
+            connection.execute(_parents(collection))
+            connection.execute(f"insert into carriers select {_CARRIER_NAMES} from parents")
+            is_array = collection == "dataArray"
+            connection.execute(_rows_of_array(contract) if is_array else _children(contract))
     connection.execute(_observations(contract, members))
     return Reading(
         atoms.records("observations", contract),
@@ -192,10 +196,10 @@ def _children(contract: SourceContract) -> str:
         insert into elements by name
         select _file, {_row_of_child(contract)} as _row, child::varchar as _raw,
             case when reason is not null then 'layout' end as rule, reason,
-            {_SHAPE.keeping}, carrier
-        from (select *, null::varchar as "page @iot.nextLink", {elements.taken("child", _SHAPE)}
+            {_SHAPE.keeping}
+        from (select *, null::varchar as of_page, {elements.taken("child", _SHAPE)}
             from (select *, {elements.problem("child")} as reason from (
-                select _file, line, before, carrier, unnest(children) as child,
+                select _file, line, before, carrier as of_carrier, unnest(children) as child,
                     generate_subscripts(children, 1) as position
                 from parents)))
     """
