@@ -127,7 +127,7 @@ def cell(atom: str) -> str:
 
     Its first sign says what it is; `json_type` would parse it once more.
     """
-    return f"""case when left({atom}::varchar, 1) = '"' then {atom}->>'$'
+    return f"""case when left({atom}::varchar, 1) = '"' then ({atom}->>'$')
         when {atom}::varchar <> 'null' then {atom}::varchar end"""
 
 

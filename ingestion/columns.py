@@ -73,7 +73,7 @@ def offer(
     """
     time = _time_rule(contract)
     narrow = contract.delivery.narrow
-    start, end = _time_texts(time, cell)
+    start, end = time_texts(time, cell)
     began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
     if time.sequence:
         row = f"(_row - {contract.delivery.csv.header_row} - 1) * {time.sequence.step_s}"
@@ -110,8 +110,8 @@ def _time_rule(contract: SourceContract) -> TimeRule:
     return time
 
 
-def _time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
-    """SQL of the texts that hold the start and the end."""
+def time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
+    """SQL of the texts that hold the start and the end of a row's time."""
     if time.sequence:
         return "'by row'", "null::varchar"
 

@@ -7,7 +7,7 @@ stops at is read again by the careful way, which marks each object that is wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,32 +20,35 @@ from lakehouse.duck import identifier, literal
 
 _BULK_BYTES: Final = 64 << 20
 """The largest file that is read in bulk; DuckDB holds the whole of one in memory."""
+_AT_ONCE: Final = 16 << 20
+"""Bytes that are taken apart at once: values unfold to ten times their text in memory."""
 _BAD_FILES: Final = 16
 """After so many files that cannot be read in bulk, the search for others is given up."""
 
 
+Insert = Callable[[str], str]
+"""From a query of objects to the statement that inserts what is wanted of them.
+
+The query has `_file`, `_row` (number of the object in its file, or of its line; null where a
+list of maps was read in bulk), `_raw` (its text, null where it was read in bulk), `rule`,
+`reason`, the columns of the page and those of the object.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an object may carry, what is kept of it, and where a page keeps its objects.
+    """What an object may carry, and where a page keeps its objects.
 
     Attributes:
         keys: Keys that are read, with their DuckDB types; `JSON` and `VARCHAR` take anything.
             Without them an object becomes `entity`, a map of all its keys to JSON.
-        kept: Columns to keep, with their DuckDB type and their SQL over the keys. Memory is
-            what bulk costs, so what most objects lack should be packed together.
-        lists: Keys under which a page may keep its list.
+        under: Key under which a page keeps its list.
         page: Columns made from a key of the page itself: the key, taken as text, and SQL over it.
     """
 
     keys: Mapping[str, str]
-    kept: Mapping[str, tuple[str, str]]
-    lists: tuple[str, ...] = ()
+    under: str
     page: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def keeping(self) -> str:
-        """SQL of the columns that are kept, over a query with the keys."""
-        return ", ".join(f"{sql} as {name}" for name, (_, sql) in self.kept.items())
 
 
 def load(
@@ -53,36 +56,50 @@ def load(
     members: Sequence[Member],
     contract: SourceContract,
     shape: Shape,
+    table: str,
+    insert: Insert,
 ) -> None:
-    """Make table `elements(_file, _row, _raw, rule, reason, …)` with what the shape keeps.
-
-    `_row` is the number of the object in its file, or of its line; `_raw` its text, null where
-    it was read in bulk.
-    """
-    kept = "".join(f", {name} {kind}" for name, (kind, _) in shape.kept.items())
-    connection.execute(
-        f"""create or replace temp table elements (
-            _file integer, _row bigint, _raw varchar, rule varchar, reason varchar{kept})"""
-    )
+    """Insert what is wanted of all objects into a table, which has a column `_file`."""
     careful = list(members)
     if contract.delivery.framing == "document":
-        careful = _in_bulk(connection, members, shape)
-    if careful:
-        documents.load(connection, careful, contract)
-        _carefully(connection, contract, shape)
+        careful = _in_bulk(connection, members, shape, table, insert)
+    if not careful:
+        return
+    documents.load(connection, careful, contract)
+    for condition in _batches(connection):
+        connection.execute(insert(_carefully(contract, shape, condition)))
+
+
+def _batches(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Conditions that part `documents`, because one object may unfold into very many values."""
+    ends = connection.execute(
+        f"""
+        select max(place) from (
+            select rowid as place, sum(strlen(_raw)) over (order by rowid) as bytes from documents)
+        group by bytes // {_AT_ONCE} order by 1
+        """
+    ).fetchall()
+    starts = [(-1,), *ends]
+    return [
+        f"rowid > {start} and rowid <= {end}"
+        for (start,), (end,) in zip(starts, ends, strict=False)
+    ]
 
 
 def _in_bulk(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], shape: Shape
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    shape: Shape,
+    table: str,
+    insert: Insert,
 ) -> list[Member]:
     """Read what can be read in bulk; the files that gave nothing are given back."""
     starts: dict[str, list[Member]] = {}
     for member in members:
         starts.setdefault(_first_sign(member), []).append(member)
-    _strictly(connection, starts.get("[", []), _list_of(shape))
-    if shape.keys and shape.lists:
-        _strictly(connection, starts.get("{", []), _page_of(shape))
-    taken = {row[0] for row in connection.execute("select distinct _file from elements").fetchall()}
+    _strictly(connection, starts.get("[", []), insert, _list_of(shape))
+    _strictly(connection, starts.get("{", []), insert, _page_of(shape) if shape.keys else _map_of(shape))
+    taken = {row[0] for row in connection.execute(f"select distinct _file from {table}").fetchall()}
     return [member for member in members if member.number not in taken]
 
 
@@ -99,10 +116,11 @@ def _first_sign(member: Member) -> str:
 def _strictly(
     connection: duckdb.DuckDBPyConnection,
     members: Sequence[Member],
-    statement: Callable[[str, str], str],
+    insert: Insert,
+    objects: Callable[[str, str], str],
 ) -> None:
     """Insert the objects of files, without those that DuckDB's reader stops at."""
-    parts = [list(members)] if members else []
+    parts = list(_parts(members))
     bad = 0
     while parts and bad < _BAD_FILES:
         part = parts.pop()
@@ -111,11 +129,25 @@ def _strictly(
         numbers = ", ".join(str(member.number) for member in part)
         files = f"[{paths}], maximum_object_size = {max(size + 1024, 1 << 20)}"
         try:
-            connection.execute(statement(files, f"[{numbers}][file_index::bigint + 1]"))
+            connection.execute(insert(objects(files, f"[{numbers}][file_index::bigint + 1]")))
         except duckdb.InvalidInputException:
             half = len(part) // 2
             parts += [part[half:], part[:half]] if half else []
             bad += not half
+
+
+def _parts(members: Sequence[Member]) -> Iterator[list[Member]]:
+    """The files, as many together as may be taken apart at once."""
+    part: list[Member] = []
+    size = 0
+    for member in members:
+        part.append(member)
+        size += member.path.stat().st_size
+        if size >= _AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _declared(shape: Shape, more: str = "") -> str:
@@ -125,86 +157,96 @@ def _declared(shape: Shape, more: str = "") -> str:
     return f"records = true, columns = {{{found}{more}}}"
 
 
+_UNMARKED: Final = "null::varchar as _raw, null::varchar as rule, null::varchar as reason"
+
+
 def _list_of(shape: Shape) -> Callable[[str, str], str]:
-    """The insert for files that are a list of objects."""
+    """The query of the objects in files that are a list of them."""
     names = ", ".join(identifier(key) for key in shape.keys) or "entity"
     page = "".join(f", null as {name}" for name in shape.page)
 
-    def statement(files: str, number: str) -> str:
+    def query(files: str, number: str) -> str:
+        found = f"read_json({files}, format = 'array', {_declared(shape)})"
+        if not shape.keys:  # numbering would keep DuckDB from reading files side by side
+            return f"select {number} as _file, null::bigint as _row, {_UNMARKED}, {names} from {found}"
         return f"""
-            insert into elements by name
-            select _file, place - min(place) over (partition by _file) + 1 as _row,
-                {shape.keeping}
+            select * exclude (place), place - min(place) over (partition by _file) + 1 as _row
+            from (select {number} as _file, row_number() over () as place, {_UNMARKED}, {names}{page}
+                from {found})"""
+
+    return query
+
+
+def _map_of(shape: Shape) -> Callable[[str, str], str]:
+    """The query of the objects in files that are one, or a page of them, as maps."""
+    listed = f"entity[{literal(shape.under)}]"
+
+    def query(files: str, number: str) -> str:
+        return f"""
+            select * exclude (entities), unnest(entities) as entity
             from (
-                select {number} as _file, row_number() over () as place, {names}{page}
-                from read_json({files}, format = 'array', {_declared(shape)})
+                select {number} as _file, null::bigint as _row, {_UNMARKED},
+                    case when starts_with({listed}::varchar, '[')
+                        then from_json({listed}, '["map(varchar, json)"]')
+                        else [entity] end as entities
+                from read_json({files}, format = 'unstructured', {_declared(shape)})
             )"""
 
-    return statement
+    return query
 
 
 def _page_of(shape: Shape) -> Callable[[str, str], str]:
-    """The insert for files that are a page; other objects give no row."""
-    key = shape.lists[0]
+    """The query of the objects in files that are a page; other files give none."""
+    key = identifier(shape.under)
     fields = ", ".join(f"{identifier(name)} {kind}" for name, kind in shape.keys.items())
     page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
     texts = "".join(f", {literal(key)}: 'varchar'" for key in _page_keys(shape))
-    how = f"columns = {{{literal(key)}: {literal(f'struct({fields})[]')}{texts}}}"
+    how = f"columns = {{{literal(shape.under)}: {literal(f'struct({fields})[]')}{texts}}}"
 
-    def statement(files: str, number: str) -> str:
+    def query(files: str, number: str) -> str:
         return f"""
-            insert into elements by name
-            select _file, _row, {shape.keeping}
+            select * exclude ({key}), unnest({key}, max_depth := 2),
+                generate_subscripts({key}, 1) as _row
             from (
-                select * exclude ({identifier(key)}), unnest({identifier(key)}, max_depth := 2),
-                    generate_subscripts({identifier(key)}, 1) as _row
-                from (
-                    select {number} as _file, {identifier(key)}{page}
-                    from read_json({files}, format = 'unstructured', records = true, {how})
-                )
+                select {number} as _file, {_UNMARKED}, {key}{page}
+                from read_json({files}, format = 'unstructured', records = true, {how})
             )"""
 
-    return statement
+    return query
 
 
-def _page_keys(shape: Shape) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(key for key, _ in shape.page.values()))
-
-
-def _carefully(
-    connection: duckdb.DuckDBPyConnection, contract: SourceContract, shape: Shape
-) -> None:
-    """Take the objects out of `documents` one by one."""
-    lists = "".join(
-        f" when json_type(document, {literal(_path(key))}) = 'ARRAY'"
-        f" then json_extract(document, {literal(_path(key) + '[*]')})"
-        for key in shape.lists
-    )
+def _carefully(contract: SourceContract, shape: Shape, condition: str) -> str:
+    """The query of the objects in `documents`, taken out one by one."""
     told = "".join(
         f", json_extract_string(document, {literal(_path(key))}) as {identifier(key)}"
         for key in _page_keys(shape)
     )
     page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
     is_line = "true" if contract.delivery.framing == "lines" else "false"
-    connection.execute(
-        f"""
-        insert into elements by name
-        select _file, case when {is_line} then line else place end as _row,
+    under = literal(_path(shape.under))
+    return f"""
+        select * exclude (object, line, place, _raw),
+            case when {is_line} then line else place end as _row,
             case when {is_line} then _raw else object::varchar end as _raw,
-            case when reason is not null then 'layout' end as rule, reason, {shape.keeping}
-        from (select *, {taken("object", shape)} from (select *, {problem("object")} as reason from (
+            case when reason is not null then 'layout' end as rule, {taken("object", shape)}
+        from (select *, {problem("object")} as reason from (
             select * exclude (objects), unnest(objects) as object,
                 generate_subscripts(objects, 1) as place
             from (
                 select _file, _row as line, _raw{page},
                     case when json_type(document) = 'ARRAY' then json_extract(document, '$[*]')
-                        {lists} else [document] end as objects
-                from (select *{told} from documents where rule is null)
-            ))))
+                        when json_type(document, {under}) = 'ARRAY'
+                            then json_extract(document, {literal(_path(shape.under) + "[*]")})
+                        else [document] end as objects
+                from (select *{told} from documents where rule is null and {condition})
+            )))
         union all by name
-        select _file, _row, _raw, rule, reason from documents where rule is not null
-        """
-    )
+        select _file, _row, _raw, rule, reason from documents where rule is not null and {condition}
+    """
+
+
+def _page_keys(shape: Shape) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for key, _ in shape.page.values()))
 
 
 def _path(key: str) -> str:

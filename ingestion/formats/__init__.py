@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history, sensorthings
+from ingestion.formats import chirpstack, delimited, ignition_history, ngsi, sensorthings
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -52,5 +52,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "sensorthings": Format(
             "OGC SensorThings API responses", "OGC 18-088, version 1.1", sensorthings.read
         ),
+        "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
+        "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
     }
 )

@@ -76,34 +76,42 @@ _SHAPE: Final = elements.Shape(
         "FeatureOfInterest": "json",
         **_RARE,
     },
-    kept={
-        "time_text": ("varchar", '"phenomenonTime"'),
-        "result_text": ("varchar", '"resultTime"'),
-        "atom": ("json", "result"),
-        "quality": ("json", '"resultQuality"'),
-        "parameters": ("json", "parameters"),
-        "datastream": ("json", '"Datastream"'),
-        "link": (
-            "varchar",
-            f"coalesce({_id_in(_LINK)}, of_page)",
-        ),
-        "foi": ("json", '"FeatureOfInterest"'),
-        "rest": ("json", _packed()),
-        "carrier": ("bigint", "of_carrier"),
-    },
-    lists=("value",),
-    page={
-        "of_page": ("@iot.nextLink", _id_in('"@iot.nextLink"')),
-        "of_carrier": ("@iot.nextLink", "null::bigint"),
-    },
+    under="value",
+    page={"of_page": ("@iot.nextLink", _id_in('"@iot.nextLink"'))},
 )
+
+_KEPT: Final = {
+    "_file": ("integer", "_file"),
+    "_row": ("bigint", "_row"),
+    "_raw": ("varchar", "_raw"),
+    "rule": ("varchar", "rule"),
+    "reason": ("varchar", "reason"),
+    "time_text": ("varchar", '"phenomenonTime"'),
+    "result_text": ("varchar", '"resultTime"'),
+    "atom": ("json", "result"),
+    "quality": ("json", '"resultQuality"'),
+    "parameters": ("json", "parameters"),
+    "datastream": ("json", '"Datastream"'),
+    "link": ("varchar", f"coalesce({_id_in(_LINK)}, of_page)"),
+    "foi": ("json", '"FeatureOfInterest"'),
+    "rest": ("json", _packed()),
+}
+"""What is kept of an entity, with its SQL; the rare keys are packed, because memory is dear."""
+
+
+def _keep(objects: str, carrier: str = "null::bigint") -> str:
+    """The insert of entities into the table `elements`."""
+    kept = ", ".join(f"{sql} as {name}" for name, (_, sql) in _KEPT.items())
+    return f"insert into elements by name select {kept}, {carrier} as carrier from ({objects})"
 
 
 def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> Reading:
     """Read responses."""
-    elements.load(connection, members, contract, _SHAPE)
+    kept = ", ".join(f"{name} {kind}" for name, (kind, _) in _KEPT.items())
+    connection.execute(f"create temp table elements ({kept}, carrier bigint)")
+    elements.load(connection, members, contract, _SHAPE, "elements", _keep)
     connection.execute(f"create temp table carriers ({_CARRIER})")
     has_more = "select 1 from elements where rest is not null limit 1"
     if connection.execute(has_more).fetchone():
@@ -192,17 +200,18 @@ def _row_of_child(contract: SourceContract) -> str:
 
 def _children(contract: SourceContract) -> str:
     """The insert of the entities that stand in a collection."""
-    return f"""
-        insert into elements by name
-        select _file, {_row_of_child(contract)} as _row, child::varchar as _raw,
+    return _keep(
+        f"""
+        select _file, {_row_of_child(contract)} as _row, child::varchar as _raw, carrier,
             case when reason is not null then 'layout' end as rule, reason,
-            {_SHAPE.keeping}
-        from (select *, null::varchar as of_page, {elements.taken("child", _SHAPE)}
-            from (select *, {elements.problem("child")} as reason from (
-                select _file, line, before, carrier as of_carrier, unnest(children) as child,
-                    generate_subscripts(children, 1) as position
-                from parents)))
-    """
+            null::varchar as of_page, {elements.taken("child", _SHAPE)}
+        from (select *, {elements.problem("child")} as reason from (
+            select _file, line, before, carrier, unnest(children) as child,
+                generate_subscripts(children, 1) as position
+            from parents))
+        """,
+        "carrier",
+    )
 
 
 def _rows_of_array(contract: SourceContract) -> str:
