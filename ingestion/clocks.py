@@ -107,19 +107,20 @@ def resolve(
         create or replace temp table {target} as
         with laid as (
             select s.* replace ({_dated("s.instant")} as instant, {_dated("s.wall")} as wall),
+                row_number() over () as place,
                 c.earlier_s, c.later_s, e.earlier_s as end_earlier_s, e.later_s as end_later_s
             from {source} s asof left join wall_clock c on {_dated("s.wall")} >= c.local_from
                 asof left join wall_clock e on {_dated("s.end_wall")} >= e.local_from
         ),
         twice as (
-            select _file, _row,
+            select place,
                 row_number() over same_time as occurrence,
                 count(*) over (partition by _file, device, channel, wall) as occurrences
             from laid where instant is null and later_s is not null
             window same_time as (partition by _file, device, channel, wall order by _row)
         ),
         settled as (
-            select l.* exclude (earlier_s, later_s, end_earlier_s, end_later_s),
+            select l.* exclude (place, earlier_s, later_s, end_earlier_s, end_later_s),
                 case
                     when instant is not null then instant
                     when wall is null or earlier_s is null then null
@@ -134,7 +135,7 @@ def resolve(
                     else end_wall - to_seconds(end_later_s)
                 end as t_end,
                 wall is not null and instant is null and earlier_s is null as does_not_exist
-            from laid l left join twice using (_file, _row)
+            from laid l left join twice using (place)
         )
         select * exclude (does_not_exist),
             {_time_rule("does_not_exist")} as time_rule,
@@ -143,6 +144,31 @@ def resolve(
         """
     )
     connection.unregister("wall_clock")
+
+
+def settle(
+    connection: duckdb.DuckDBPyConnection, rule: TimeRule | None, source: str, target: str
+) -> None:
+    """The same as `resolve`, for formats whose times should carry an offset.
+
+    Without a rule in the contract a time without offset is a broken row, not UTC.
+    """
+    if rule is not None:
+        resolve(connection, rule, source, target)
+        return
+    no_offset = "t is null and wall is not null"
+    connection.execute(
+        f"""
+        create temp view {target} as
+        select *,
+            case when {no_offset} then 'time_unreadable' else {_time_rule("false")} end
+                as time_rule,
+            case when {no_offset} then format('the time ''{{}}'' has no offset from UTC and the '
+                || 'contract no delivery.time.zone', time_text)
+                else {_time_problem("UTC")} end as time_problem
+        from (select *, {_dated("instant")} as t, {_dated("end_instant")} as t_end from {source})
+        """
+    )
 
 
 def _time_rule(does_not_exist: str) -> str:

@@ -73,7 +73,7 @@ def offer(
     """
     time = _time_rule(contract)
     narrow = contract.delivery.narrow
-    start, end = _time_texts(time, cell)
+    start, end = time_texts(time, cell)
     began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
     if time.sequence:
         row = f"(_row - {contract.delivery.csv.header_row} - 1) * {time.sequence.step_s}"
@@ -85,7 +85,7 @@ def offer(
         select *, {began.instant} as instant, {began.wall} as wall,
             {ended.instant} as end_instant, {ended.wall} as end_wall
         from (
-            select *, {_device(contract, members, cell)} as device,
+            select *, {device(contract, members, cell)} as device,
                 {cell(narrow.channel) if narrow else "null::varchar"} as channel,
                 {start} as time_text, {end} as end_text
             from {source}
@@ -110,8 +110,8 @@ def _time_rule(contract: SourceContract) -> TimeRule:
     return time
 
 
-def _time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
-    """SQL of the texts that hold the start and the end."""
+def time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
+    """SQL of the texts that hold the start and the end of a row's time."""
     if time.sequence:
         return "'by row'", "null::varchar"
 
@@ -127,7 +127,8 @@ def _time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
     return start, joined(time.end_columns) if time.end_columns else "null::varchar"
 
 
-def _device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
+def device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
+    """SQL of the device that the contract's rule names; null without one."""
     rule = contract.delivery.device
     if rule is None:
         return "null::varchar"

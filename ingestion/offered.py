@@ -147,3 +147,20 @@ def json_number(atom: str) -> str:
 def json_text(atom: str) -> str:
     """SQL of a JSON atom that is text; null for every other kind."""
     return f"case when json_type({atom}) = 'VARCHAR' then {atom}->>'$' end"
+
+
+def geojson_point(geometry: str) -> str:
+    """SQL of the position of a GeoJSON Point, or of a Feature with one, as `{lon, lat}`.
+
+    It is null for every other geometry. Degrees, WGS 84.
+
+    Source: RFC 7946, section 3.1.1: longitude first.
+    """
+    point = f"coalesce(json_extract({geometry}, '$.geometry'), {geometry})"
+
+    def told(path: str) -> str:
+        return f"json_extract_string({point}, '{path}')"
+
+    return f"""case when {geometry} is not null and {told("$.type")} = 'Point' then {{
+        'lon': try_cast({told("$.coordinates[0]")} as double),
+        'lat': try_cast({told("$.coordinates[1]")} as double)}} end"""

@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.formats import chirpstack, delimited, ignition_history, ngsi, sensorthings
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -49,5 +49,10 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Ignition Database Table Reference 8.3",
             ignition_history.read,
         ),
+        "sensorthings": Format(
+            "OGC SensorThings API responses", "OGC 18-088, version 1.1", sensorthings.read
+        ),
+        "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
+        "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
     }
 )

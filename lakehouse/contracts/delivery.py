@@ -155,6 +155,15 @@ class PositionRule(Frozen):
     latitude: str
 
 
+class SensorThingsNames(Frozen):
+    """What of a SensorThings model becomes device and channel."""
+
+    device: Literal["thing", "datastream"] = "thing"
+    """`thing`: its name, else its id, else as `datastream`: the Datastream's id, else its name."""
+    channel: Literal["observed_property", "datastream"] = "observed_property"
+    """Whose name it is; where the delivery tells none the channel is called `result`."""
+
+
 class Pull(Frozen):
     """How gently a pulled source is asked.
 
@@ -189,6 +198,7 @@ class Delivery(Frozen):
     device: DeviceRule | None = None
     quality: QualityRule | None = None
     position: PositionRule | None = None
+    sensorthings: SensorThingsNames = SensorThingsNames()
     pull: Pull = Pull()
     unknown_channels: Literal["land", "quarantine"] = "land"
     """Channels the contract does not name: kept in bronze and reported, or quarantined."""
