@@ -21,6 +21,8 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
+import pyarrow as pa
+import pyarrow.csv as pacsv
 
 from ingestion.deliveries import Member
 from ingestion.offered import Reading, together
@@ -164,29 +166,34 @@ def _load(
         connection.execute(f"create temp table {name}_{number} ({columns})")
         return
     with member.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = [title.strip() for title in next(csv.reader(file), [])]
-    missing = [column for column in read if column not in header]
+        header = next(csv.reader(file), [])
+    try:
+        table = pacsv.read_csv(
+            member.path,
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            # Codes such as 0012 are texts, so no type is guessed.
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _refused(member, f"the file cannot be read: {error}") from error
+    missing = [column for column in read if column not in table.column_names]
     if missing and name != "feed_info":
         raise _refused(member, f"columns are missing: {', '.join(missing)}")
-    kinds = ", ".join(f"{literal(title)}: 'VARCHAR'" for title in header)
     chosen = ", ".join(
         f"nullif(trim(\"{column}\"), '') as {column}"
-        if column in header
+        if column not in missing
         else f"null::varchar as {column}"
         for column in read
     )
-    try:
-        connection.execute(
-            f"""
-            create temp table {name}_{number} as
-            select row_number() over () as _row, to_json(f)::varchar as _raw, {chosen}
-            from read_csv({literal(member.path)}, columns = {{{kinds}}}, auto_detect = false,
-                header = true, delim = ',', quote = '"', escape = '"', strict_mode = true,
-                parallel = false) f
-            """
-        )
-    except duckdb.Error as error:
-        raise _refused(member, f"the file cannot be read: {error}") from error
+    connection.register("gtfs_rows", table)
+    connection.execute(
+        f"""create temp table {name}_{number} as
+        select row_number() over () as _row, to_json(f)::varchar as _raw, {chosen}
+        from gtfs_rows f"""
+    )
+    connection.unregister("gtfs_rows")
 
 
 def _period(
