@@ -46,6 +46,31 @@ def names(contract: SourceContract) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
+def require(contract: SourceContract, present: Sequence[str], place: str) -> None:
+    """Check that a file has every column its contract reads, and each once.
+
+    Args:
+        contract: Names the columns.
+        present: The columns of the file.
+        place: The file, for the message.
+
+    Raises:
+        DeliveryRefused: A column is missing or stands twice.
+    """
+    used = names(contract)
+    missing = [name for name in used if name not in present]
+    twice = [name for name in used if list(present).count(name) > 1]
+    for problem, found in (("are missing", missing), ("stand twice", twice)):
+        if found:
+            raise DeliveryRefused(
+                Problem(
+                    place,
+                    f"columns of the contract {problem}: {', '.join(found)}",
+                    f"The file has: {', '.join(present)[:300]}.",
+                )
+            )
+
+
 def offer(
     connection: duckdb.DuckDBPyConnection,
     contract: SourceContract,
@@ -55,6 +80,7 @@ def offer(
     *,
     decimal: str = ".",
     group: int = 0,
+    header: int | None = None,
 ) -> str:
     """The query that turns rows of cells into offered rows.
 
@@ -67,6 +93,7 @@ def offer(
         cell: How a cell is written.
         decimal: The decimal sign of numbers.
         group: Number that tells this call's relations from another's in the same batch.
+        header: Number of the row above the first record; `csv.headerRow` when not given.
 
     Raises:
         DeliveryRefused: The contract has no rule for the time.
@@ -76,7 +103,8 @@ def offer(
     start, end = time_texts(time, cell)
     began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
     if time.sequence:
-        row = f"(_row - {contract.delivery.csv.header_row} - 1) * {time.sequence.step_s}"
+        above = contract.delivery.csv.header_row if header is None else header
+        row = f"(_row - {above} - 1) * {time.sequence.step_s}"
         wall = f"timestamp {literal(time.sequence.start)} + to_seconds({row})"
         began = clocks.Parsed("null::timestamp", wall)
     connection.execute(

@@ -16,7 +16,21 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history, ngsi, sensorthings
+from ingestion.formats import (
+    chirpstack,
+    delimited,
+    excel,
+    geojson,
+    gtfs,
+    ignition_history,
+    json_paths,
+    json_stat,
+    ngsi,
+    parquet,
+    px,
+    sensorthings,
+    xml_paths,
+)
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -41,6 +55,19 @@ class Format:
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "csv": Format("Delimited text in a declared dialect", "RFC 4180", delimited.read),
+        "json": Format("JSON of any shape, by paths", "RFC 8259, RFC 9535", json_paths.read),
+        "geojson": Format("Features with their positions", "RFC 7946", geojson.read),
+        "xml": Format("XML of any shape, by paths", "XML 1.0, XPath 1.0", xml_paths.read),
+        "parquet": Format("Columns of Parquet files", "Apache Parquet 2.11", parquet.read),
+        "excel": Format("Spreadsheets, the last resort", "ECMA-376, MS-XLS", excel.read),
+        "px": Format("Tables of statistics in PC-Axis files", "PX-file format 2013", px.read),
+        "json_stat2": Format("Tables of statistics in JSON-stat", "JSON-stat 2.0", json_stat.read),
+        "pxweb_v1": Format(
+            "Tables of statistics as PxWeb answers", "PxWeb API v1, `json`", json_stat.read_pxweb
+        ),
+        "gtfs": Format(
+            "Timetables: planned calls at each stop", "GTFS Schedule Reference", gtfs.read
+        ),
         "chirpstack_v4": Format(
             "LoRaWAN uplinks of ChirpStack v4", "ChirpStack v4, event `up`", chirpstack.read
         ),

@@ -57,11 +57,20 @@ def expected(manifest, receipts) -> dict[str, int]:
 @pytest.mark.parametrize(
     "name",
     [
+        "basel_parking",
         "citylearn_meters",
+        "elprice_hours",
         "entsoe_prices",
+        "freiburg_park_and_ride",
+        "machine_temperature",
+        "nordpool_prices",
         "sensor_community_climate",
         "sensor_community_pm",
         "sensor_community_year",
+        "smhi_forecast",
+        "traffic_speed",
+        "uci_air_quality",
+        "vrn_park_and_ride",
     ],
 )
 def test_records_are_the_manifests_rows(outcome_of, manifest, contracts, real_data, name):
@@ -72,6 +81,45 @@ def test_records_are_the_manifests_rows(outcome_of, manifest, contracts, real_da
     assert len(counted) == len(list(real_data.glob(contracts.source(name).location))) > 0
     assert outcome.ledger.rows_in == outcome.ledger.records * len(contracts.source(name).channels)
     assert outcome.ledger.adds_up
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("kalmar_timetable", "opendata/gtfs-kalmar/stops.txt.gz"),
+        ("openaq_measurements", "opendata/openaq-v3/measurements.json"),
+        ("scb_population", "opendata/scb-jsonstat/TAB638-jsonstat2.json"),
+    ],
+)
+def test_records_of_one_row_each_are_the_manifests_rows(outcome_of, manifest, name, file):
+    outcome = outcome_of(name)
+    assert outcome.refused == ()
+    counted = {r.name: r.ledger.records for r in outcome.receipts if r.ledger.records}
+    assert counted == {file: manifest[file]}
+    assert outcome.ledger.landed == outcome.ledger.rows_in == manifest[file]
+
+
+def test_records_that_the_manifest_does_not_count(outcome_of, real_data):
+    """It counts lines of a document; these are its car parks and the cells of its table."""
+    expected = {"pbw_parking": 101, "scb_population_px": 5 * 3 * 6, "stuttgart_parking": 49}
+    assert {name: outcome_of(name).ledger.records for name in expected} == expected
+    text = (real_data / "opendata" / "parking" / "stuttgart-realtime.xml").read_text("utf-8")
+    assert text.count("<parkingFacilityReference ") == 49
+
+
+def test_files_that_overlap_land_once(outcome_of):
+    ledger = outcome_of("elprice_hours").ledger
+    assert (ledger.landed, ledger.duplicates, ledger.quarantined) == (171, 6 * 3, 0)
+
+
+def test_sentinels_and_empty_rows_of_the_air_sensor(world, outcome_of):
+    ledger = outcome_of("uci_air_quality").ledger
+    rows = world.quarantine("uci_air_quality")
+    # 114 rows without anything are one row in quarantine for each channel, the rest duplicates.
+    assert {row["rule"] for row in rows} == {"time_missing"}
+    assert (ledger.quarantined, ledger.duplicates) == (5, 113 * 5)
+    assert ledger.landed + ledger.filtered_rows == 9357 * 5
+    assert min(row["value"] for row in world.bronze("uci_air_quality")) > -3
 
 
 @pytest.mark.parametrize("name", ["smhi_precipitation", "smhi_snow_depth", "smhi_temperature"])

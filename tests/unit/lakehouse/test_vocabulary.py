@@ -73,6 +73,7 @@ SCALED = [
     ("MW.h", lambda x: x * PREFIXES["M"] / PREFIXES["k"]),
     ("W", lambda x: x / PREFIXES["k"]),
     ("km/h", lambda x: x * PREFIXES["k"] / 3600),
+    ("[mi_i]/h", lambda x: x * 5280 * 12 * 0.0254 / 3600),
     ("Pa", lambda x: x / 100),
     ("kPa", lambda x: x * PREFIXES["k"] / 100),
     ("bar", lambda x: x * 1e5 / 100),

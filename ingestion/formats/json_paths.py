@@ -1,0 +1,206 @@
+"""JSON of any shape, read by paths: one document a file, or one a line.
+
+`delivery.records` says where the records are, a column's physicalName where in a record its cell
+is (`ingestion.paths`). A number's cell is its text, digit by digit; true and false are text.
+
+Source: RFC 8259 (JSON); NDJSON 1.0 for `framing: lines`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Final
+
+import duckdb
+
+from ingestion import cells, columns, paths
+from ingestion.cells import Row
+from ingestion.deliveries import Member
+from ingestion.offered import Reading
+from ingestion.paths import Json
+from lakehouse.contracts import SourceContract
+from lakehouse.errors import DeliveryRefused, Problem
+
+Derive = Callable[[paths.Match], dict[str, str | None]]
+"""Cells that a format makes itself, by column."""
+
+_LONGEST_LINE: Final = 16 << 20
+_SHOWN: Final = 100_000
+"""Characters of a document that is not taken apart and goes to quarantine."""
+_DEEP: Final = "the document is nested deeper than any record is"
+
+
+class Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> Reading:
+    """Read JSON documents.
+
+    Raises:
+        ContractError: A path of the contract is none.
+        DeliveryRefused: A file is a web page or XML, or has a line longer than 16 MiB.
+    """
+    rows = records(members, contract, contract.delivery.records or "$")
+    return cells.reading(connection, members, contract, rows)
+
+
+def records(
+    members: Sequence[Member],
+    contract: SourceContract,
+    where: str,
+    derive: Derive | None = None,
+    derived: Sequence[str] = (),
+) -> Iterator[Row]:
+    """The records of JSON files as rows of cells.
+
+    Args:
+        members: The files.
+        contract: Names the columns and the framing.
+        where: Path to the records.
+        derive: Makes the cells of the columns `derived`.
+        derived: Columns that are no paths.
+    """
+    place = f"{contract.path}: schema[0].properties"
+    where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records")
+    names = columns.names(contract)
+    plan = [None if name in derived else paths.parse(name, place) for name in names]
+    for member in members:
+        received = member.delivery.offer.received_at.isoformat()
+        numbers = count(1)
+        for line, text in _documents(member, contract.delivery.framing):
+            # A line that is one record keeps its line number, which people can look up.
+            by_line = contract.delivery.framing == "lines" and not where_to.steps
+            for raw, found in _taken_apart(text, where_to, where_to.steps == ()):
+                number = line if by_line else next(numbers)
+                if isinstance(found, str):
+                    yield Row(member.number, number, raw, (), "layout", found)
+                    continue
+                try:
+                    own = derive(found) if derive else {}
+                    values = [
+                        own[name] if path is None else _text(paths.cell(found, path, received))
+                        for name, path in zip(names, plan, strict=True)
+                    ]
+                except paths.Misplaced as problem:
+                    yield Row(member.number, number, raw, (), "layout", str(problem))
+                else:
+                    yield Row(member.number, number, raw, values)
+
+
+def _documents(member: Member, framing: str) -> Iterator[tuple[int, str]]:
+    """Texts of the documents of a file, with the line each starts on."""
+    with member.path.open("rb") as file:
+        _refuse_other_kinds(member, file.read(512))
+        file.seek(0)
+        if framing == "document":
+            yield 1, file.read().decode("utf-8-sig", errors="replace")
+            return
+        for number in count(1):
+            line = file.readline(_LONGEST_LINE + 1)
+            if not line:
+                return
+            if len(line) > _LONGEST_LINE:
+                raise DeliveryRefused(
+                    Problem(
+                        f"{member.label}, line {number}",
+                        "the line is longer than 16 MiB",
+                        "Set delivery.framing to document, or ask for one document a line.",
+                    )
+                )
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace").strip()
+            if text:
+                yield number, text
+
+
+def _refuse_other_kinds(member: Member, start: bytes) -> None:
+    """Refuse a file that begins like a page or XML: its lines would only fill quarantine."""
+    begin = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if begin[:1] == b"<":
+        what = "a web page" if b"<html" in begin.lower() or b"<!doctype" in begin.lower() else "XML"
+        shown = begin[:120].decode("utf-8", errors="replace")
+        raise DeliveryRefused(
+            Problem(
+                member.label,
+                f"this is {what}, not JSON; it begins: {shown}",
+                "Look at what the supplier's address answers; often it is an error page.",
+            )
+        )
+
+
+def _taken_apart(
+    text: str, where: paths.Path, is_record: bool
+) -> Iterator[tuple[str, paths.Match | str]]:
+    """Records of a document with their text; a sentence where there is none."""
+    try:
+        document = decoded(text)
+    except ValueError as error:
+        yield text[:_SHOWN], f"this is not a whole JSON document: {error}"
+        return
+    except RecursionError:
+        yield text[:_SHOWN], _DEEP
+        return
+    for found in paths.matches(document, where):
+        if isinstance(found, paths.Misplaced):
+            yield text[:_SHOWN], str(found)
+            continue
+        try:
+            raw = text if is_record else written(found.record)
+        except RecursionError:
+            yield text[:_SHOWN], _DEEP
+        else:
+            yield raw, found
+
+
+def decoded(text: str) -> Json:
+    """A JSON document with numbers as they are written and doubled keys marked.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deeply to be one.
+    """
+    found: Json = json.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_int=Number,
+        parse_float=Number,
+        parse_constant=Number,
+    )
+    return found
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    plain = dict(pairs)
+    if len(plain) == len(pairs):
+        return plain
+    marked = paths.Twins(plain)
+    marked.pairs = pairs
+    return marked
+
+
+def _text(node: Json) -> str | None:
+    if isinstance(node, bool):
+        return "true" if node else "false"
+    return None if node is None else str(node)
+
+
+def written(node: Json) -> str:
+    """A decoded value as JSON again, with its numbers as they were written."""
+    if isinstance(node, Number):
+        return str(node)
+    if isinstance(node, dict):
+        pairs = node.pairs if isinstance(node, paths.Twins) else node.items()
+        return "{" + ", ".join(f"{_quoted(name)}: {written(item)}" for name, item in pairs) + "}"
+    if isinstance(node, list):
+        return "[" + ", ".join(map(written, node)) + "]"
+    return _quoted(node)
+
+
+def _quoted(node: Json) -> str:
+    return json.dumps(node, ensure_ascii=False)
