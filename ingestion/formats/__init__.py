@@ -16,7 +16,13 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.formats import (
+    aveva_history,
+    chirpstack,
+    delimited,
+    ignition_history,
+    sql_rows,
+)
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -48,6 +54,14 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Values of an Ignition Tag Historian, as pulled",
             "Ignition Database Table Reference 8.3",
             ignition_history.read,
+        ),
+        "aveva_history": Format(
+            "Values of an AVEVA Historian, as pulled",
+            "AVEVA Historian, table `History`",
+            aveva_history.read,
+        ),
+        "sql_rows": Format(
+            "Rows of a table, wide or narrow, as pulled", "the contract", sql_rows.read
         ),
     }
 )
