@@ -115,15 +115,18 @@ def _tags(link: Link) -> list[str]:
 def _ask(
     contract: SourceContract, tags: Sequence[str], bounds: Sequence[Bound], limit: int | None
 ) -> sa.Select[Any]:
-    """The retrieval statement of a window; nothing in it is left to the server's defaults."""
+    """The retrieval statement of a window; nothing in it is left to the server's defaults.
+
+    `Full` gives every stored value, `Delta` only those that differ from the one before.
+    """
     name, schema = _place(contract)
-    told = {"wwRetrievalMode": "Delta", "wwTimeZone": "UTC", "wwVersion": "Latest"}
+    told = {"wwRetrievalMode": "Full", "wwTimeZone": "UTC", "wwVersion": "Latest"}
     history = sa.table(
         name,
         *(sa.column(column, kind()) for column, kind in _VALUES),
         *(sa.column(column, sa.Unicode()) for column in told),
         schema=schema,
-    )
+    ).alias("history")
     names = sa.bindparam("tags", list(tags), sa.Unicode(), expanding=True, literal_execute=True)
     return (
         sa.select(

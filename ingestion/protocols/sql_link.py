@@ -9,8 +9,6 @@ Source: SQLAlchemy 2.1; DuckDB 1.5 extensions `postgres_scanner` and `sqlite_sca
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,8 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ingestion.fetching import Fetch
+from ingestion import patience
+from ingestion.fetching import Fetch, address
 from lakehouse import duck
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable
@@ -31,7 +30,6 @@ Answer = TypeVar("Answer")
 _ATTACHED: Final = "source"
 _AT_ONCE: Final = 50_000
 """Rows that SQLAlchemy hands over together."""
-_FIRST_WAIT_S: Final = 0.5
 _CAST: Final = "Ask for a view that makes it one."
 
 
@@ -90,7 +88,7 @@ def _load_scanner(local: duckdb.DuckDBPyConnection, dialect: str) -> None:
 def _engine(contract: SourceContract, settings: Settings) -> sa.Engine:
     timeout = contract.delivery.pull.timeout_s
     try:
-        url = sa.make_url(_address(contract, settings))
+        url = sa.make_url(address(contract, settings))
         if url.drivername.startswith("sqlite"):
             # mode=ro: a database that is not there must be an error, not a new empty file.
             url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
@@ -126,42 +124,19 @@ def _postgres_session(contract: SourceContract) -> dict[str, str]:
     }
 
 
-def _address(contract: SourceContract, settings: Settings) -> str:
-    location = contract.location
-    if location.startswith("env:"):
-        name = location.removeprefix("env:")
-        if name not in os.environ:
-            raise SourceUnavailable(
-                Problem(f"{contract.path}: servers", f"{name} is not set", "Set the variable.")
-            )
-        return os.environ[name]
-    return location.replace("{inbox}", str(settings.inbox))
-
-
 def patiently(link: Link, ask: Callable[[], Answer]) -> Answer:
     """Ask, and ask again after a while if the database does not answer.
 
     Raises:
         SourceUnavailable: It did not answer within the contract's attempts.
     """
-    attempts = link.contract.delivery.pull.attempts
-    for attempt in range(1, attempts + 1):
-        try:
-            return ask()
-        except (sa.exc.SQLAlchemyError, duckdb.Error) as error:
-            link.local.execute(f"detach database if exists {_ATTACHED}")
-            if attempt == attempts:
-                raise SourceUnavailable(
-                    Problem(
-                        link.contract.id,
-                        f"the database did not answer in {attempts} attempts: "
-                        f"{_first_line(link, error)}",
-                        "Check the link and the address in the contract; the next run goes on "
-                        "from the same cursor.",
-                    )
-                ) from None
-            time.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1))
-    raise AssertionError("unreachable")
+
+    def told(error: Exception) -> str:
+        link.local.execute(f"detach database if exists {_ATTACHED}")  # its connection may be dead
+        return _first_line(link, error)
+
+    failures = (sa.exc.SQLAlchemyError, duckdb.Error)
+    return patience.patiently(link.contract, ask, failures, told, "the database")
 
 
 def _first_line(link: Link, error: Exception) -> str:

@@ -41,6 +41,7 @@ class Table:
         columns: Those that are asked for, with their types.
         cursor: Name of the one that is the cursor.
         key: Whole numbers that tell rows apart, from its primary key; empty without one.
+        is_plain: Whether all of them are numbers and text; DuckDB would re-write a date.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     columns: dict[str, sa.types.TypeEngine[Any]]
     cursor: str
     key: tuple[str, ...]
+    is_plain: bool
 
 
 def offers(fetch: Fetch) -> Iterator[Offer]:
@@ -72,15 +74,12 @@ def offers(fetch: Fetch) -> Iterator[Offer]:
             order=(table.cursor, *table.key),
             label=str,
             mark=partial(_mark, fetch.contract, table, clock),
-            is_plain=all(isinstance(kind, _PLAIN) for kind in table.columns.values()),
+            is_plain=table.is_plain,
         )
         low = _low(fetch, table, clock)
         bounds = [] if low is None else [Bound(table.cursor, ge, low)]
         yield from pages(fetch, link, feed, [bounds])
 
-
-_PLAIN: Final = (sa.Integer, sa.Float, sa.String)
-"""Types that DuckDB reads from an SQLite file as they are; it would re-write a date."""
 
 Clock = Literal["number", "epoch_s", "epoch_ms", "text", "local", "zoned"]
 """What the cursor's column holds."""
@@ -106,13 +105,11 @@ def _reflect(link: Link) -> Table:
         raise _problem(contract, "pull.table", f"'{name}' has no column {', '.join(missing)}")
     whole = all(isinstance(described[column], sa.Integer) for column in key)
     kept = tuple(column for column in key if column != cursor) if whole else ()
-    return Table(
-        table,
-        schema or None,
-        {column: described[column] for column in dict.fromkeys((*wanted, *kept))},
-        cursor,
-        kept,
-    )
+    kinds = {column: described[column] for column in dict.fromkeys((*wanted, *kept))}
+    is_plain = all(isinstance(kind, sa.Integer | sa.Float | sa.String) for kind in kinds.values())
+    if link.dialect == "sqlite":  # a cell may be of any type: it comes as it is
+        kinds = {n: k if isinstance(k, sa.Integer) else sa.Text() for n, k in kinds.items()}
+    return Table(table, schema or None, kinds, cursor, kept, is_plain)
 
 
 def _problem(contract: SourceContract, key: str, what: str) -> SourceUnavailable:
@@ -152,8 +149,8 @@ def _low(fetch: Fetch, table: Table, clock: Clock) -> Value:
         at = taken if at is None else max(at, taken)
     if at is None or clock == "local":
         return at
-    # Text without a fraction sorts before the same second with one, and a blank before a T.
-    return at.replace(tzinfo=UTC) if clock == "zoned" else at.strftime("%Y-%m-%d %H:%M:%S")
+    # Text sorts by how it is written (a blank or a T, with or without seconds): whole days do not.
+    return at.replace(tzinfo=UTC) if clock == "zoned" else f"{at:%Y-%m-%d}"
 
 
 def _zone(contract: SourceContract) -> ZoneInfo:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion import patience
 from ingestion.fetching import Fetch
 from ingestion.protocols import ignition_historian, sql_link, sql_pull
 from lakehouse import delta, tables
@@ -28,7 +29,7 @@ URL = "sqlite:///{inbox}/historian.sqlite"
 def waits(monkeypatch):
     """Seconds waited between attempts; nobody really waits."""
     waited: list[float] = []
-    monkeypatch.setattr(sql_link.time, "sleep", waited.append)
+    monkeypatch.setattr(patience.time, "sleep", waited.append)
     return waited
 
 
@@ -342,7 +343,7 @@ def test_partitions_of_other_drivers_and_blocks_are_left_alone(lake, historian, 
     assert pages(lake, plant()) == [[(1, START), (2, START), (2, START + 1)]]
 
 
-@pytest.mark.parametrize("name", ["sqlt_data_1_20261019", "sqlt_data_1_2026_1", "sqlt_data_1_2026_43"])  # fmt: skip
+@pytest.mark.parametrize("name", ["sqlt_data_1_20261019", "sqlt_data_1_2026_1", "weekly_43"])
 def test_partitions_of_a_day_or_a_week(lake, historian, plant, name):
     historian.partition(name, START, START + HOUR)
     historian.listed(name, START, START + HOUR)  # a partition may be listed twice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from ingestion import patience
 from ingestion.fetching import Fetch
 from ingestion.protocols import PROTOCOLS, sql_link, sql_pull
 from lakehouse import delta, tables
@@ -53,7 +53,7 @@ def server(tmp_path_factory):
 def run(server, monkeypatch):
     """Run statements; the tables are made anew for each test."""
     monkeypatch.setenv("SJOSTAD_TEST_DATABASE", server.url.render_as_string(hide_password=False))
-    monkeypatch.setattr(sql_link.time, "sleep", lambda _: None)
+    monkeypatch.setattr(patience.time, "sleep", lambda _: None)
 
     def execute(*statements: str):
         with server.connect() as connection:
@@ -236,8 +236,8 @@ def test_row_committed_late_with_an_old_time_is_found_by_the_overlap(lake, readi
 
 def test_transaction_that_ends_late_is_found_though_its_ids_are_old(lake, readings, source, server):
     contract = source(pull={"cursor": "id", "overlapRows": 5})
-    with server.connect() as connection:
-        connection = connection.execution_options(isolation_level="READ COMMITTED")
+    transactional = server.execution_options(isolation_level="READ COMMITTED")
+    with transactional.connect() as connection:
         connection.exec_driver_sql(
             "insert into plant.readings values (default, '2026-10-19', 'late', 1, 1)"
         )
@@ -291,7 +291,8 @@ def test_numbers_keep_their_digits(lake, readings, source):
 
 def test_narrow_rows(lake, run, source):
     run(
-        "create table plant.narrow (t timestamptz, device text, channel text, value text, unit text)",
+        "create table plant.narrow"
+        " (t timestamptz, device text, channel text, value text, unit text)",
         "insert into plant.narrow values ('2026-10-19 12:00+02', 'd1', 'kwh', '1.5', 'kWh'),"
         " ('2026-10-19 12:00+02', 'd1', 'state', 'på', null),"
         " ('2026-10-19 12:00+02', 'd1', 'kwh', '1.5', 'furlong')",
@@ -323,10 +324,11 @@ def test_a_million_rows_of_one_instant(lake, run, source, key):
         columns=COLUMNS[:2],
         pull={"table": "plant.many", "pageRows": 200_000, "timeoutS": 60},
     )
-    rows = total = 0
+    number = rows = total = 0
     with tempfile.TemporaryDirectory() as scratch:
         fetch = Fetch(contract, lake.settings, 0, Path(scratch), lambda _: False)
-        for number, offer in enumerate(PROTOCOLS["sql_table"].offers(fetch), start=1):
+        for offer in PROTOCOLS["sql_table"].offers(fetch):
+            number += 1
             values = pq.read_table(offer.path)["kwh"].to_numpy()
             assert len(values) <= 200_000
             rows, total = rows + len(values), total + values.sum()
@@ -401,3 +403,53 @@ def test_ignition_over_postgres(lake, run, source):
     assert (ledger.landed, ledger.quarantined) == (1, 1)
     (row,) = lake.bronze("plant")
     assert (row["device"], row["value"]) == ("a", 0.5)
+
+
+def test_aveva_paging_over_a_table_like_history(lake, run):
+    """What SQL Server would be asked, asked of PostgreSQL: windows, ties, the moved value."""
+    begin = (datetime.now(UTC) - timedelta(days=3)).replace(tzinfo=None)
+    run(
+        'create table plant."Tag" ("TagName" text)',
+        """insert into plant."Tag" values ('VV1.PV'), ('VV1.SP'), ('VV2.PV')""",
+        'create table plant."History" ("TagName" text, "DateTime" timestamp, "Value" float8,'
+        ' "vValue" text, "Quality" int, "QualityDetail" int, "OPCQuality" int,'
+        ' "wwRetrievalMode" text, "wwTimeZone" text, "wwVersion" text)',
+    )
+
+    def store(tag: str, at: datetime, value: float, mode: str = "Full") -> None:
+        run(
+            f"""insert into plant."History" values ('{tag}', '{at}', {value}, '{value}', 0, 192,
+            192, '{mode}', 'UTC', 'Latest')"""
+        )
+
+    second, day = timedelta(seconds=1), timedelta(days=1)
+    store("VV1.PV", begin - second, -1)  # a value from before, moved to the first asked instant
+    store("VV1.PV", begin, 0)
+    store("VV1.PV", begin + second, 9, mode="Cyclic")
+    store("VV2.PV", begin + second, 9)
+    times = [begin + n * day / 7 for n in range(1, 15)]  # some lie on the border of a window
+    for number, at in enumerate(times, start=1):
+        store("VV1.PV", at, number)
+        store("VV1.SP", at, number)
+    contract = lake.source(
+        "plant",
+        columns=[column("flow", "active_power", "W", delivered_as="PV")],
+        location="env:SJOSTAD_TEST_DATABASE",
+        delivery={
+            "protocol": "aveva_historian",
+            "format": "aveva_history",
+            "device": {"path": r"^(?P<device>.+)\.(?P<channel>[^.]+)$"},
+            "pull": {"table": "plant.History", "tags": "vv1.%", "pageRows": 3,
+                     "start": begin.isoformat(), "overlapH": 1},
+        },
+    )  # fmt: skip
+    found, cursor = pulled(lake, contract)
+    assert [(row["TagName"], row["DateTime"], row["Value"]) for page in found for row in page] == [
+        ("VV1.PV", begin, 0),
+        *((tag, at, n) for n, at in enumerate(times, start=1) for tag in ("VV1.PV", "VV1.SP")),
+    ]
+    assert cursor == (times[-1] - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    again, _ = pulled(lake, contract, cursor)
+    assert [row["DateTime"] for page in again for row in page] == [times[-1]] * 2
+    lake.ingest(contract)
+    assert len(lake.bronze("plant")) == 29
