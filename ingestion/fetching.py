@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse.contracts import SourceContract
+from lakehouse.errors import Problem, SourceUnavailable
 from lakehouse.settings import Settings
 
 
@@ -28,3 +30,31 @@ class Fetch:
     cursor: int
     scratch: Path
     is_taken: Callable[[str], bool]
+
+
+def address(contract: SourceContract, settings: Settings) -> str:
+    """A contract's location with its secrets: `env:NAME` read, `{inbox}` filled in.
+
+    Raises:
+        SourceUnavailable: The variable is not set.
+    """
+    location = contract.location
+    if location.startswith("env:"):
+        return variable(contract, location)
+    return location.replace("{inbox}", str(settings.inbox))
+
+
+def variable(contract: SourceContract, text: str) -> str:
+    """The value of the variable that `env:NAME` names; any other text as it is.
+
+    Raises:
+        SourceUnavailable: The variable is not set.
+    """
+    name = text.removeprefix("env:")
+    if name == text:
+        return text
+    if name not in os.environ:
+        raise SourceUnavailable(
+            Problem(str(contract.path), f"the variable {name} is not set", "Set it.")
+        )
+    return os.environ[name]

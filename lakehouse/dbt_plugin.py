@@ -54,7 +54,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Make schemas, views of all tables, and the tables that plans are made from."""
         self.connection = conn
-        conn.load_extension(str(duck.delta_extension()))
+        conn.load_extension(str(duck.extension("delta")))
         conn.execute("set global TimeZone = 'UTC'")
         for schema in ("bronze", "reference", "lake", *_LAYERS):
             conn.execute(f"create schema if not exists {schema}")

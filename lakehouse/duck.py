@@ -10,29 +10,35 @@ import duckdb
 from lakehouse.errors import LakeError, Problem
 
 
-def delta_extension() -> Path:
-    """The delta extension that the wheel `duckdb-extension-delta` carries.
+def extension(name: str) -> Path:
+    """The DuckDB extension that a wheel such as `duckdb-extension-delta` carries.
+
+    It is loaded by its path: nothing is fetched, and nothing is written to the home folder.
+
+    Args:
+        name: The extension, such as `delta`, `postgres_scanner`, `sqlite_scanner`.
 
     Raises:
         LakeError: The wheel is missing or of another DuckDB version.
     """
-    spec = find_spec("duckdb_extension_delta")
+    spec = find_spec(f"duckdb_extension_{name}")
     folder = (
         Path(spec.submodule_search_locations[0])
         if spec and spec.submodule_search_locations
         else None
     )
     path = (
-        folder / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
+        folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
         if folder
         else None
     )
     if path is None or not path.is_file():
+        wheel = f"duckdb-extension-{name.replace('_', '-')}"
         raise LakeError(
             Problem(
-                "duckdb-extension-delta",
-                f"no delta extension for DuckDB {duckdb.__version__} is installed",
-                f"Install duckdb-extension-delta=={duckdb.__version__}.",
+                wheel,
+                f"no {name} extension for DuckDB {duckdb.__version__} is installed",
+                f"Install {wheel}=={duckdb.__version__}.",
             )
         )
     return path
@@ -69,7 +75,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def load_delta(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the delta extension, so that `delta_scan` works."""
-    connection.load_extension(str(delta_extension()))
+    connection.load_extension(str(extension("delta")))
 
 
 def literal(text: object) -> str:

@@ -17,6 +17,7 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import (
+    aveva_history,
     chirpstack,
     delimited,
     excel,
@@ -29,6 +30,7 @@ from ingestion.formats import (
     parquet,
     px,
     sensorthings,
+    sql_rows,
     xml_paths,
 )
 from ingestion.offered import Reading
@@ -81,5 +83,13 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         ),
         "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
         "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
+        "aveva_history": Format(
+            "Values of an AVEVA Historian, as pulled",
+            "AVEVA Historian, table `History`",
+            aveva_history.read,
+        ),
+        "sql_rows": Format(
+            "Rows of a table, wide or narrow, as pulled", "the contract", sql_rows.read
+        ),
     }
 )

@@ -9,15 +9,19 @@ Source: Inductive Automation, "Ignition Database Table Reference"; OPC DA qualit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import duckdb
 
-from ingestion import clocks
+from ingestion import clocks, pages
 from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import literal
-from lakehouse.errors import DeliveryRefused, Problem
+
+_COLUMNS: Final = (
+    "tagid", "tagpath", "intvalue", "floatvalue", "stringvalue", "datevalue", "dataintegrity",
+    "t_stamp",
+)  # fmt: skip
 
 
 def read(
@@ -26,53 +30,25 @@ def read(
     """Read landed pages.
 
     Raises:
-        DeliveryRefused: The contract does not say which part of a tag path is the device.
+        DeliveryRefused: The contract does not say which part of a tag path is the device, or a
+            page is none.
     """
-    pattern = contract.delivery.device.path if contract.delivery.device else None
-    if pattern is None or "(?P<device>" not in pattern or "(?P<channel>" not in pattern:
-        raise DeliveryRefused(
-            Problem(
-                f"{contract.path}: customProperties.delivery.device.path",
-                "a historian needs a pattern that splits a tag path",
-                "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
-            )
-        )
-    connection.execute(
+    pattern = pages.tag_pattern(contract)
+    records = pages.load(connection, members, _COLUMNS)
+    return Reading(
+        records,
         f"""
-        create temp table history as
-        {" union all ".join(_page(member, pattern) for member in members)}
-        """
+        select _file, _row, {pages.split_tag("f.tagpath", pattern)},
+            {clocks.from_epoch_ms("try_cast(f.t_stamp as bigint)")} as t,
+            coalesce(f.floatvalue, f.intvalue, f.stringvalue, f.datevalue) as cell,
+            try_cast(coalesce(f.floatvalue, f.intvalue) as double) as value,
+            case when value is null then cell end as text,
+            case
+                when try_cast(f.dataintegrity as bigint) between 192 and 255 then 'good'
+                when try_cast(f.dataintegrity as bigint) between 64 and 127 then 'uncertain'
+                else 'bad'
+            end as quality,
+            f.dataintegrity as quality_code
+        from pages
+        """,
     )
-    return Reading(_RECORDS, _OFFER)
-
-
-def _page(member: Member, pattern: str) -> str:
-    return f"""
-        select {member.number} as _file, file_row_number + 1 as _row, * exclude (file_row_number),
-            regexp_extract(tagpath, {literal(pattern)}, ['device', 'channel']) as path
-        from read_parquet({literal(member.path)}, file_row_number = true)"""
-
-
-_RECORDS = """
-    select _file, _row, to_json({tagid: tagid, tagpath: tagpath, intvalue: intvalue,
-        floatvalue: floatvalue, stringvalue: stringvalue, datevalue: datevalue,
-        dataintegrity: dataintegrity, t_stamp: t_stamp})::varchar as _raw
-    from history"""
-
-_OFFER = f"""
-    select _file, _row, nullif(path.device, '') as device, nullif(path.channel, '') as channel,
-        {clocks.from_epoch_ms("t_stamp")} as t,
-        coalesce(floatvalue::varchar, intvalue::varchar, stringvalue, datevalue) as cell,
-        coalesce(floatvalue, intvalue::double) as value,
-        case when floatvalue is null and intvalue is null
-            then coalesce(stringvalue, datevalue) end as text,
-        case
-            when dataintegrity between 192 and 255 then 'good'
-            when dataintegrity between 64 and 127 then 'uncertain'
-            else 'bad'
-        end as quality,
-        dataintegrity::varchar as quality_code,
-        case when path.device = '' then 'tag_path' end as rule,
-        case when path.device = ''
-            then format('the tag path ''{{}}'' does not fit the contract', tagpath) end as reason
-    from history"""

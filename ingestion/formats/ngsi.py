@@ -66,8 +66,10 @@ def take(
         return _instances(objects, contract, members)
 
     connection.execute("create temp sequence entity_numbers")
-    nothing = "select null::integer as _file, null::bigint as _row, null::varchar as _raw, " \
+    nothing = (
+        "select null::integer as _file, null::bigint as _row, null::varchar as _raw, "
         "null::varchar as rule, null::varchar as reason, null::map(varchar, json) as entity limit 0"
+    )
     connection.execute(f"create temp table instances as {instances(nothing)}")
     elements.load(
         connection,
@@ -170,6 +172,7 @@ def _twins() -> str:
 
     Only a list that holds a key more often than it has instances is looked through.
     """
+
     def many(key: str) -> str:
         return f"""length(whole::varchar) - length(replace(whole::varchar, '"{key}"', ''))
             > {len(key) + 2} * len(list)"""
@@ -181,7 +184,7 @@ def _twins() -> str:
 
 
 _BARE: Final = f"""case when one is null then whole
-    else coalesce({', '.join(f"one.{name}" for name in _VALUES)}) end"""
+    else coalesce({", ".join(f"one.{name}" for name in _VALUES)}) end"""
 _GEOMETRIES: Final = (
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"
 )  # fmt: skip

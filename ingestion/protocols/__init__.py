@@ -15,7 +15,7 @@ from typing import Final
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.protocols import folder, ignition_historian
+from ingestion.protocols import aveva_historian, folder, ignition_historian, sql_table
 
 Offers = Callable[[Fetch], Iterator[Offer]]
 
@@ -43,5 +43,11 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             "Ignition Database Table Reference 8.3",
             ignition_historian.offers,
         ),
+        "aveva_historian": Protocol(
+            "AVEVA (Wonderware) Historian",
+            "AVEVA Historian, table `History`",
+            aveva_historian.offers,
+        ),
+        "sql_table": Protocol("A table or view of a database", "SQLAlchemy 2.1", sql_table.offers),
     }
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from datetime import UTC, datetime
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,19 @@ from pydantic import Field, field_validator, model_validator
 from lakehouse.contracts.odcs import Frozen
 
 Fold = Literal["refuse", "earlier", "later", "sequence"]
+
+
+def known_zone(zone: str) -> str:
+    """Check that a time zone exists.
+
+    Raises:
+        ValueError: It does not.
+    """
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected an IANA zone such as Europe/Stockholm") from None
+    return zone
 
 
 class CsvDialect(Frozen):
@@ -76,12 +90,8 @@ class TimeRule(Frozen):
 
     @field_validator("zone")
     @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("expected an IANA zone such as Europe/Stockholm") from None
-        return zone
+    def _zone(cls, zone: str) -> str:
+        return known_zone(zone)
 
     @model_validator(mode="after")
     def _one_clock(self) -> Self:
@@ -165,21 +175,48 @@ class SensorThingsNames(Frozen):
 
 
 class Pull(Frozen):
-    """How gently a pulled source is asked.
+    """How gently a pulled source is asked, and for what.
 
     Attributes:
-        tags: SQL LIKE pattern of the tags that are this source's.
+        tags: SQL LIKE pattern of the tags that are this source's; case does not matter.
+        table: Table or view, `schema.table`, for the protocols that are not told by it.
+        cursor: Column that grows with every insert: a number or the time of the insert; without
+            it the time of the rows.
+        start: Where a first pull begins, ISO 8601 in UTC; without it at the oldest row.
         page_rows: Rows of one page, the unit that is landed and committed.
         overlap_h: Hours that are read again, because store-and-forward writes late.
+        overlap_rows: The same where the cursor is a number that counts rows.
+        pause_s: Seconds of rest between two pages.
+        off_peak: Hours in which the source may be asked, such as `22:00-05:00`.
+        zone: IANA zone that `off_peak` is written in.
         timeout_s: Seconds for connecting and for one statement.
         attempts: How often a failed page is tried in all.
     """
 
     tags: str = "%"
+    table: str | None = None
+    cursor: str | None = None
+    start: datetime | None = None
     page_rows: int = Field(default=200_000, ge=1)
     overlap_h: float = Field(default=72.0, ge=0)
+    overlap_rows: int = Field(default=10_000, ge=0)
+    pause_s: float = Field(default=0.0, ge=0)
+    off_peak: str | None = Field(
+        default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
+    )
+    zone: str = "Europe/Stockholm"
     timeout_s: float = Field(default=30.0, gt=0)
     attempts: int = Field(default=3, ge=1, le=10)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, zone: str) -> str:
+        return known_zone(zone)
+
+    @field_validator("start")
+    @classmethod
+    def _in_utc(cls, start: datetime | None) -> datetime | None:
+        return start if start is None or start.tzinfo else start.replace(tzinfo=UTC)
 
 
 class Delivery(Frozen):

@@ -21,8 +21,11 @@ class Historian:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.run(
-            "create table sqlth_te (id integer primary key, tagpath text)",
-            "create table sqlth_partitions (pname text, drvid int, start_time int, end_time int)",
+            "create table sqlth_te (id integer primary key, tagpath text, scid int, retired int)",
+            "create table sqlth_scinfo (id integer primary key, drvid int)",
+            "create table sqlth_partitions (pname text, drvid int, start_time int, end_time int,"
+            " blocksize int, flags int)",
+            "insert into sqlth_scinfo values (1, 1)",
         )
 
     def run(self, *statements: str) -> None:
@@ -32,14 +35,31 @@ class Historian:
                 connection.execute(statement)
         connection.close()
 
-    def tag(self, number: int, path: str) -> None:
-        self.run(f"insert into sqlth_te values ({number}, '{path}')")
+    def tag(self, number: int, path: str, driver: int | None = 1) -> None:
+        """A tag of a driver, whose scan class has the driver's number."""
+        if driver is not None:
+            self.run(f"insert or ignore into sqlth_scinfo values ({driver}, {driver})")
+        self.run(f"insert into sqlth_te values ({number}, '{path}', {driver or 'null'}, null)")
 
-    def partition(self, name: str, start: int = 0, end: int | None = None) -> None:
+    def values(self, name: str) -> None:
+        """A table of values that is nowhere listed."""
         self.run(
             f"create table {name} (tagid int, intvalue int, floatvalue double, stringvalue text,"
-            " datevalue text, dataintegrity int, t_stamp int)",
-            f"insert into sqlth_partitions values ('{name}', 1, {start}, {end or 'null'})",
+            " datevalue text, dataintegrity int, t_stamp int)"
+        )
+
+    def partition(
+        self, name: str, start: int = 0, end: int | None = None, driver: int = 1, block: int = 0
+    ) -> None:
+        self.values(name)
+        self.listed(name, start, end, driver, block)
+
+    def listed(
+        self, name: str, start: int = 0, end: int | None = None, driver: int = 1, block: int = 0
+    ) -> None:
+        self.run(
+            f"insert into sqlth_partitions values"
+            f" ('{name}', {driver}, {start}, {end or 'null'}, {block}, 0)"
         )
 
     def store(self, partition: str, values: Iterable[Value]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion import patience
 from ingestion.fetching import Fetch
-from ingestion.protocols import ignition_historian
+from ingestion.protocols import ignition_historian, sql_link, sql_pull
 from lakehouse import delta, tables
 from lakehouse.errors import SourceUnavailable
 from tests.unit.ingestion.historian import HOUR, START, Historian
@@ -28,7 +29,7 @@ URL = "sqlite:///{inbox}/historian.sqlite"
 def waits(monkeypatch):
     """Seconds waited between attempts; nobody really waits."""
     waited: list[float] = []
-    monkeypatch.setattr(ignition_historian.time, "sleep", waited.append)
+    monkeypatch.setattr(patience.time, "sleep", waited.append)
     return waited
 
 
@@ -72,7 +73,7 @@ def test_partitions_are_looked_up(lake, historian, plant):
     """Names are what Ignition says; one that is over before the pull, or gone, is not asked."""
     historian.partition("odd_name", START, START + HOUR)
     historian.partition("long_ago", 0, START - 100 * HOUR)
-    historian.run("insert into sqlth_partitions values ('dropped', 1, 0, null)")
+    historian.listed("dropped")
     historian.store("sqlt_data_1_2026_10", [(1, START + 2, 2.0)])
     historian.store("odd_name", [(1, START + 1, 1.0)])
     historian.store("long_ago", [(1, START, 99.0)])
@@ -187,34 +188,38 @@ def test_pages_of_any_size_give_the_same_rows(shared_historian, instants):
         partition = "two" if second else "one"
         historian.store(partition, [(tag, START + step, float(tag)) for tag in tags])
     expected = sorted((START + step, tag) for step, tags, _ in instants for tag in tags)
-    widest = max((len(tags) for _, tags, _ in instants), default=1)
-    for size in range(1, len(expected) + 2):
+    for size in (1, 2, 3, len(expected) + 1):
         contract = lake.source(
             "plant",
             columns=CHANNELS,
             location=URL,
             delivery=HISTORIAN | {"pull": HISTORIAN["pull"] | {"pageRows": size}},
         )
-        if size < widest:
-            with pytest.raises(SourceUnavailable, match="share one instant"):
-                pages(lake, contract)
-            continue
-        found = pages(lake, contract)
-        assert [(at, tag) for page in found for tag, at in page] == expected
-        for before, after in pairwise(found):
-            assert before[-1][1] < after[0][1]  # no instant is split
-        assert all(0 < len(page) <= size for page in found)
+        for by_file in (True, False):
+            with pytest.MonkeyPatch.context() as patch:
+                if not by_file:
+                    patch.setattr(sql_pull, "receive_file", lambda *_: False)
+                found = pages(lake, contract)
+            assert [(at, tag) for page in found for tag, at in page] == expected
+            for before, after in pairwise(found):  # an instant is split only if it fills a page
+                assert before[-1][1] < after[0][1] or before[0][1] == after[0][1]
+            assert all(0 < len(page) <= size for page in found)
 
 
-def test_too_many_values_in_one_instant(lake, historian, plant):
-    for tag in range(2, 7):
+def test_instant_that_fills_a_page_is_paged_by_tag(lake, historian, plant, monkeypatch):
+    monkeypatch.setattr(sql_pull, "receive_file", lambda *_: False)
+    for tag in range(2, 8):
         historian.tag(tag, f"plant/d{tag}/kwh")
-    historian.store("sqlt_data_1_2026_10", [(1, START - 1, 1.0)])
-    historian.store("sqlt_data_1_2026_10", [(tag, START, 1.0) for tag in range(1, 7)])
-    with pytest.raises(SourceUnavailable, match=r"more than 4 values share.*pull\.pageRows"):
-        lake.ingest(plant())
-    assert len(lake.bronze("plant")) == 1  # what came before is kept
-    assert lake.ingest(plant(pageRows=6)).ledger.landed == 6
+    historian.store("sqlt_data_1_2026_10", [(1, START - 1, 1.0), (1, START + 1, 1.0)])
+    historian.store("sqlt_data_1_2026_10", [(tag, START, 1.0) for tag in range(1, 8)])
+    assert pages(lake, plant(pageRows=3)) == [
+        [(1, START - 1)],
+        [(1, START), (2, START), (3, START)],
+        [(4, START), (5, START), (6, START)],
+        [(7, START)],
+        [(1, START + 1)],
+    ]
+    assert lake.ingest(plant(pageRows=3)).ledger.landed == 9
 
 
 @pytest.mark.slow
@@ -260,36 +265,31 @@ def test_late_value_arrives_on_the_next_pull(lake, historian, plant):
 @pytest.mark.slow
 def test_link_that_breaks_between_pages_keeps_what_was_taken(lake, historian, plant, monkeypatch):
     historian.store("sqlt_data_1_2026_10", [(1, START + n * HOUR, float(n)) for n in range(10)])
-    real = ignition_historian._page
+    monkeypatch.setattr(sql_pull, "receive_file", lambda *_: False)
+    real = sql_pull.receive
     for good in range(3):
         calls = iter(range(100))
 
-        def page(engine, contract, low, good=good, calls=calls):
+        def receive(link, *asked, good=good, calls=calls):
             if next(calls) >= good:
-                engine = ignition_historian.sa.create_engine("sqlite:////nowhere/at/all")
-            return real(engine, contract, low)
+                raise sql_link.sa.exc.OperationalError("select", {}, OSError("link is down"))
+            real(link, *asked)
 
-        monkeypatch.setattr(ignition_historian, "_page", page)
-        with pytest.raises(SourceUnavailable):
+        monkeypatch.setattr(sql_pull, "receive", receive)
+        with pytest.raises(SourceUnavailable, match="link is down"):
             lake.ingest(plant(pageRows=3))
         newest = max((r["phenomenon_time"].timestamp() * 1000 for r in lake.bronze("plant")),
                      default=0)  # fmt: skip
         assert delta.mark_of(tables.bronze(lake.settings, "plant"), "cursor") == newest
-    monkeypatch.setattr(ignition_historian, "_page", real)
+    monkeypatch.setattr(sql_pull, "receive", real)
     lake.ingest(plant(pageRows=3))
     assert [row["value"] for row in lake.bronze("plant")] == list(range(10))
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_missing_file(lake, plant, waits, monkeypatch, attempts):
-    asked: list[int] = []
-    real = ignition_historian._page
-    monkeypatch.setattr(
-        ignition_historian, "_page", lambda *given: (asked.append(1), real(*given))[1]
-    )
+def test_missing_file(lake, plant, waits, attempts):
     with pytest.raises(SourceUnavailable, match=f"did not answer in {attempts} attempts: unable"):
         lake.ingest(plant(attempts=attempts))
-    assert len(asked) == attempts
     assert waits == [0.5, 1.0][: attempts - 1]
     assert not (lake.inbox / "historian.sqlite").exists()
 
@@ -299,7 +299,7 @@ def test_historian_is_only_read(lake, historian, plant):
     before = historian.path.read_bytes()
     lake.ingest(plant())
     assert historian.path.read_bytes() == before
-    engine = ignition_historian._engine(plant(), lake.settings)
+    engine = sql_link._engine(plant(), lake.settings)
     with engine.connect() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("delete from sqlt_data_1_2026_10")
 
@@ -326,3 +326,54 @@ def test_contract_must_split_the_tag_path(lake, historian, plant):
     (refused,) = outcome.refused
     assert "needs a pattern that splits a tag path" in refused.reason
     assert lake.ingest(plant()).ledger.landed == 1
+
+
+def test_partitions_of_other_drivers_and_blocks_are_left_alone(lake, historian, plant):
+    historian.tag(2, "plant/b/kwh", driver=2)
+    historian.tag(3, "other/a/kwh", driver=3)
+    historian.partition("sqlt_data_2_2026_10", driver=2)
+    historian.partition("sqlt_data_3_2026_10", driver=3)
+    historian.partition("sqlt_data_1_2026_10_60", block=60)
+    historian.store("sqlt_data_1_2026_10", [(1, START, 1.0)])
+    historian.store("sqlt_data_2_2026_10", [(2, START, 2.0)])
+    historian.store("sqlt_data_3_2026_10", [(2, START + 1, 3.0)])
+    historian.store("sqlt_data_1_2026_10_60", [(1, START + 2, 4.0)])
+    assert pages(lake, plant()) == [[(1, START), (2, START)]]
+    historian.tag(4, "plant/c/kwh", driver=None)  # its driver is unknown: it may be anywhere
+    assert pages(lake, plant()) == [[(1, START), (2, START), (2, START + 1)]]
+
+
+@pytest.mark.parametrize("name", ["sqlt_data_1_20261019", "sqlt_data_1_2026_1", "weekly_43"])
+def test_partitions_of_a_day_or_a_week(lake, historian, plant, name):
+    historian.partition(name, START, START + HOUR)
+    historian.listed(name, START, START + HOUR)  # a partition may be listed twice
+    historian.store(name, [(1, START, 1.0)])
+    assert pages(lake, plant()) == [[(1, START)]]
+
+
+def test_history_without_partitions(lake, historian, plant):
+    historian.run("delete from sqlth_partitions")
+    historian.values("sqlth_1_data")
+    historian.values("sqlth_1_data_copy")
+    historian.store("sqlth_1_data", [(1, START, 1.0)])
+    historian.store("sqlth_1_data_copy", [(1, START, 9.0)])
+    assert pages(lake, plant()) == [[(1, START)]]
+
+
+def test_retired_tags_are_history_too(lake, historian, plant):
+    historian.run("update sqlth_te set retired = 1")
+    historian.store("sqlt_data_1_2026_10", [(1, START, 1.0)])
+    assert pages(lake, plant()) == [[(1, START)]]
+
+
+def test_cells_of_another_type_are_quarantined_by_both_readers(lake, historian, plant):
+    """SQLite lets a cell be of any type; DuckDB's reader does not, so SQLAlchemy steps in."""
+    historian.run(
+        f"insert into sqlt_data_1_2026_10 values (1, null, 'abc', null, null, 192, {START})"
+    )
+    historian.store("sqlt_data_1_2026_10", [(1, START + n, 0.1 + 0.2) for n in range(1, 7)])
+    outcome = lake.ingest(plant(pageRows=5))
+    assert (outcome.ledger.landed, outcome.ledger.quarantined) == (6, 1)
+    assert {row["value"] for row in lake.bronze("plant")} == {0.1 + 0.2}
+    (row,) = lake.quarantine("plant")
+    assert (row["rule"], row["reason"]) == ("value_unreadable", "kwh is 'abc', which is no number")

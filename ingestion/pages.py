@@ -1,0 +1,99 @@
+"""Landed pages of a pull: Parquet files, whose cells are read as text.
+
+A page may have been made by another reader of the same database, with other types for the same
+columns; text is what they have in common, and it keeps every digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from ingestion.deliveries import Member
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import identifier, literal
+from lakehouse.errors import DeliveryRefused, Problem
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], needed: Sequence[str]
+) -> str:
+    """Make table `pages`: `_file`, `_row`, and `f`, a struct of the needed columns as text.
+
+    Args:
+        connection: Where it is made.
+        members: The pages.
+        needed: Columns that every page must have.
+
+    Returns:
+        The query of the pages' rows, all their columns as JSON: `_file, _row, _raw`.
+
+    Raises:
+        DeliveryRefused: A file is no Parquet, or lacks a column.
+    """
+    cells = ", ".join(f"{literal(name)}: {identifier(name)}::varchar" for name in needed)
+    rows, records = [], []
+    for member in members:
+        whole = ", ".join(
+            f"{literal(name)}: {identifier(name)}" for name in _names(connection, member, needed)
+        )
+        place = f"{member.number} as _file, file_row_number + 1 as _row"
+        scan = f"read_parquet({literal(member.path)}, file_row_number = true)"
+        rows.append(f"select {place}, {{{cells}}} as f from {scan}")
+        records.append(f"select {place}, to_json({{{whole}}})::varchar as _raw from {scan}")
+    connection.execute(f"create temp table pages as {' union all '.join(rows)}")
+    return " union all ".join(records)
+
+
+def _names(
+    connection: duckdb.DuckDBPyConnection, member: Member, needed: Sequence[str]
+) -> list[str]:
+    """The columns of a page."""
+    try:
+        described = connection.execute(
+            f"describe (from read_parquet({literal(member.path)}))"
+        ).fetchall()
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise DeliveryRefused(
+            Problem(member.label, f"this is no Parquet file: {first}", "Ask for it again.")
+        ) from None
+    names = [str(name) for name, *_ in described]
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise DeliveryRefused(
+            Problem(
+                member.label,
+                f"columns are missing: {', '.join(missing)}",
+                f"The page has: {', '.join(names)[:300]}.",
+            )
+        )
+    return names
+
+
+def tag_pattern(contract: SourceContract) -> str:
+    """The pattern that splits a tag's name into device and channel.
+
+    Raises:
+        DeliveryRefused: The contract has none, or one without both groups.
+    """
+    pattern = contract.delivery.device.path if contract.delivery.device else None
+    if pattern is None or "(?P<device>" not in pattern or "(?P<channel>" not in pattern:
+        raise DeliveryRefused(
+            Problem(
+                f"{contract.path}: customProperties.delivery.device.path",
+                "a historian needs a pattern that splits a tag path",
+                "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
+            )
+        )
+    return pattern
+
+
+def split_tag(tag: str, pattern: str) -> str:
+    """SQL of the columns `device`, `channel`, `rule` and `reason` that a tag's name gives."""
+    path = f"regexp_extract({tag}, {literal(pattern)}, ['device', 'channel'])"
+    return f"""nullif({path}.device, '') as device, nullif({path}.channel, '') as channel,
+        case when {path}.device = '' or {tag} is null then 'tag_path' end as rule,
+        case when rule is not null
+            then format('the tag path ''{{}}'' does not fit the contract', {tag}) end as reason"""
