@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from lakehouse.contracts.fetching import Http, Paging, Window
 from lakehouse.contracts.odcs import Frozen
 
 Fold = Literal["refuse", "earlier", "later", "sequence"]
@@ -190,5 +191,8 @@ class Delivery(Frozen):
     quality: QualityRule | None = None
     position: PositionRule | None = None
     pull: Pull = Pull()
+    http: Http = Http()
+    paging: Paging = Paging()
+    window: Window = Window()
     unknown_channels: Literal["land", "quarantine"] = "land"
     """Channels the contract does not name: kept in bronze and reported, or quarantined."""
