@@ -13,7 +13,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Final
 import httpcore2
 import httpx2
 
+from ingestion import addresses
 from ingestion.answers import (
     Answer,
     Transient,
@@ -49,12 +50,14 @@ class Client:
 
     Attributes:
         options: What the contract says.
+        addresses: Those of its server.
         origins: Scheme, host and port that may be asked.
         now: The clock of day.
         sleep: Waits.
     """
 
     options: Http
+    addresses: tuple[httpx2.URL, ...]
     origins: frozenset[tuple[str, str, int]]
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -210,10 +213,12 @@ class Client:
                 file.write(chunk)
 
 
+Connection = AbstractContextManager[Client]
+
+
 @contextmanager
 def connect(
     contract: SourceContract,
-    addresses: Collection[httpx2.URL],
     *,
     resolve: Resolve = resolve,
     sleep: Callable[[float], None] = time.sleep,
@@ -223,18 +228,18 @@ def connect(
     """A client for the servers of a contract, and for no other.
 
     Args:
-        contract: The source.
-        addresses: Those of its server; they say which hosts may be asked.
+        contract: The source; the addresses of its server say which hosts may be asked.
         resolve: Looks names up.
         sleep: Waits.
         now: The clock of day.
         certificates: Which certificates are trusted; the system's when omitted.
 
     Raises:
-        SourceUnavailable: A variable that holds a credential is not set.
+        SourceUnavailable: The address is none, or a variable it names is not set.
     """
     options = contract.delivery.http
-    origins = {_origin(address) for address in addresses}
+    known = tuple(addresses.of(contract, now()))
+    origins = {_origin(address) for address in known}
     for host in options.hosts:
         name, _, port = host.partition(":")
         origins.add(("https", name, int(port or 443)))
@@ -251,7 +256,7 @@ def connect(
         headers={"user-agent": "sjostad", "accept-encoding": "gzip"},
     )
     with http:
-        yield Client(options, frozenset(origins), now, sleep, http, backend)
+        yield Client(options, known, frozenset(origins), now, sleep, http, backend)
 
 
 def _origin(address: httpx2.URL) -> tuple[str, str, int]:

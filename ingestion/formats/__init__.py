@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.formats import chirpstack, delimited, ignition_history, pi_recorded
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -48,6 +48,9 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Values of an Ignition Tag Historian, as pulled",
             "Ignition Database Table Reference 8.3",
             ignition_history.read,
+        ),
+        "pi_recorded": Format(
+            "Recorded values of PI Web API", "PI Web API Reference 2023", pi_recorded.read
         ),
     }
 )

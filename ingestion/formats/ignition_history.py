@@ -12,12 +12,11 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingestion import clocks
+from ingestion import clocks, tag_paths
 from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
-from lakehouse.errors import DeliveryRefused, Problem
 
 
 def read(
@@ -28,15 +27,7 @@ def read(
     Raises:
         DeliveryRefused: The contract does not say which part of a tag path is the device.
     """
-    pattern = contract.delivery.device.path if contract.delivery.device else None
-    if pattern is None or "(?P<device>" not in pattern or "(?P<channel>" not in pattern:
-        raise DeliveryRefused(
-            Problem(
-                f"{contract.path}: customProperties.delivery.device.path",
-                "a historian needs a pattern that splits a tag path",
-                "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
-            )
-        )
+    pattern = tag_paths.pattern(contract)
     connection.execute(
         f"""
         create temp table history as

@@ -77,7 +77,7 @@ class Paging(Frozen):
         size: Records asked for on a page; None leaves it to the API.
         size_parameter: Parameter for the size.
         total: Key of the number of records there are in all, if the API tells it.
-        max_pages: Most pages of one run; more is taken for a list without end.
+        max_pages: Most pages of one list; more is taken for one without end.
     """
 
     by: Literal["nothing", "next_link", "link_header", "offset", "page", "token"] = "nothing"
