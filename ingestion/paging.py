@@ -95,6 +95,7 @@ class Dialect:
         size: Records in a body; None when nobody can say.
         newest: Instant of the newest record of a page; None when nobody can say.
         oldest: Instant of the oldest; only for APIs that keep records in the order of time.
+        by_window: Pages tell no instants; `newest` is the window's end.
         total: Records that the API says there are in all.
         accept: Statuses of a page.
     """
@@ -104,6 +105,7 @@ class Dialect:
     size: Callable[[Answer, Any], int | None]
     newest: Callable[[Page], int | None] = _unknown
     oldest: Callable[[Page], int | None] | None = None
+    by_window: bool = False
     total: Callable[[Page], int | None] = _unknown
     accept: Collection[int] = (200,)
 
@@ -135,7 +137,7 @@ def offers(
                 # A clock that runs ahead must not lead the cursor past what is still to come.
                 reached = min(newest, span.high) if newest is not None else 0
                 yield Offer(
-                    name=f"{page.asked.path} {text(span.low)} page {number}",
+                    name=f"{page.asked.path.lstrip('/')} {text(span.low)} page {number}",
                     path=page.answer.path,
                     received_at=client.now(),
                     marks={"cursor": reached} if reached > fetch.cursor else {},
@@ -213,14 +215,15 @@ Marked = Iterator[tuple[Page, int | None]]
 def _marked_last(pages: Iterator[Page], dialect: Dialect) -> Marked:
     """Keep the newest page back until all others are handed over; it alone moves the cursor.
 
-    The newest page, because one without news is not committed, and its cursor would be lost.
+    A page without news is not committed, and a cursor with it would be lost. So it is the first
+    page with the newest instant; where pages tell no instants, the last one.
     """
     held: tuple[Page, int] | None = None
     for page in pages:
         newest = dialect.newest(page)
         if newest is None:
             yield page, None
-        elif held is None or newest >= held[1]:
+        elif held is None or newest > held[1] or dialect.by_window:
             if held:
                 yield held[0], None
             held = (page, newest)

@@ -46,13 +46,21 @@ HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of everything made at run time.", envvar="SJOSTAD_HOME"),
 ]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="Which of a contract's servers to fetch from, such as live; others use their first.",
+        envvar="SJOSTAD_SERVER",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def _lake(
-    contracts: Path | None, inbox: Path | None, home: Path | None
+    contracts: Path | None, inbox: Path | None, home: Path | None, server: str | None = None
 ) -> tuple[Settings, Contracts]:
-    settings = Settings.from_environment(contracts=contracts, inbox=inbox, home=home)
+    settings = Settings.from_environment(contracts=contracts, inbox=inbox, home=home, server=server)
     return settings, open_lake(settings)
 
 
@@ -61,6 +69,7 @@ def run(
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
     home: HomeOption = None,
+    server: ServerOption = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="First let the sample city deliver to the inbox.")
     ] = False,
@@ -71,7 +80,7 @@ def run(
     Example: `sjostad run --sample`, or on your own data
     `sjostad run --contracts examples/open_data --inbox ../shared/data`.
     """
-    settings, known = _lake(contracts, inbox, home)
+    settings, known = _lake(contracts, inbox, home, server)
     if sample:
         from sample_city import generate
 
@@ -85,10 +94,11 @@ def ingest(
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
     home: HomeOption = None,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take what sources have delivered. Example: `sjostad ingest miljo_luft`."""
-    settings, known = _lake(contracts, inbox, home)
+    settings, known = _lake(contracts, inbox, home, server)
     for source_id in sources or ():
         known.source(source_id)
     _jobs(settings, known, ("ingestion",), as_json, tuple(sources or ()))
@@ -188,15 +198,16 @@ def source_check(
     source: Annotated[str, typer.Argument(help="Source id, or path of its contract.")],
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a source on what lies in the inbox, without touching the lake.
+    """Try a source on what its server has, without touching the lake.
 
     Example: `sjostad source check miljo_luft`.
     """
     from orchestration.trial import try_source
 
-    settings, known = _lake(contracts, inbox, None)
+    settings, known = _lake(contracts, inbox, None, server)
     name = Path(source).stem if source.endswith(".yaml") else source
     outcome, preview = try_source(settings, known.source(name))
     report.trial(outcome, preview, as_json)

@@ -104,8 +104,7 @@ select _file, row_number() over (partition by _file order by place, inside) as _
     coalesce(_raw, to_json({{{{stream: stream, value: value}}}})::varchar) as _raw,
     stream, value, value->'Value' as given, json_type(value, '$.Value') as kind,
     value->'$.Value.Name' as state,
-    regexp_extract(coalesce(stream, ''), {{pattern}}, ['device', 'channel']) as path,
-    {_TIME.instant.replace("{", "{{").replace("}", "}}")} as t,
+    path, t,
     case
         when rule is not null then rule
         when json_type(value) is distinct from 'OBJECT' then 'format'
@@ -132,7 +131,11 @@ select _file, row_number() over (partition by _file order by place, inside) as _
         when kind is null then 'it carries no Value'
         else 'its Value is neither a plain value nor a state'
     end as reason
-from pi_values
+from (
+    select *, {_TIME.instant.replace("{", "{{").replace("}", "}}")} as t,
+        regexp_extract(coalesce(stream, ''), {{pattern}}, ['device', 'channel']) as path
+    from pi_values
+)
 """
 
 _STATE = json_text("state")

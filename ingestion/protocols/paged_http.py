@@ -40,6 +40,7 @@ def offers(fetch: Fetch, connecting: Callable[..., Connection] = connect) -> Ite
         following=partial(_following, delivery),
         size=partial(_size, delivery),
         newest=partial(_newest, delivery),
+        by_window=delivery.window.time is None,
         total=partial(_total, delivery),
     )
     return paging.offers(fetch, dialect, connecting)

@@ -84,6 +84,7 @@ class Server:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     owner: Server
 
     def do_GET(self) -> None:
@@ -179,7 +180,11 @@ INTERNAL = {"internal": True, "timeoutS": 5, "attempts": 3}
 
 
 def contract_of(
-    lake: Lake, protocol: str, location: str, *, options: Mapping[str, Any] | None = None,
+    lake: Lake,
+    protocol: str,
+    location: str,
+    *,
+    options: Mapping[str, Any] | None = None,
     **delivery: Any,
 ) -> SourceContract:
     """A contract that is fetched by a protocol from a server of these tests."""
@@ -210,8 +215,13 @@ def patiently(waits: list[float], now: datetime = NOW, **changes: Any) -> Callab
 
 
 def take(
-    lake: Lake, protocol: Any, contract: SourceContract, cursor: int = 0,
-    taken: frozenset[str] = frozenset(), now: datetime = NOW, into: Taken | None = None,
+    lake: Lake,
+    protocol: Any,
+    contract: SourceContract,
+    cursor: int = 0,
+    taken: frozenset[str] = frozenset(),
+    now: datetime = NOW,
+    into: Taken | None = None,
     **changes: Any,
 ) -> Taken:
     """Everything that a protocol offers; `into` keeps what came before a failure."""
@@ -225,5 +235,3 @@ def take(
         found.marks.append(offer.marks.get("cursor"))
         found.pulled.add(offer.is_pulled)
     return found
-
-

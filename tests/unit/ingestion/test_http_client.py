@@ -157,7 +157,7 @@ def test_json_is_whole_and_called_json(lake):
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1", "[::1]", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0.0.0.0", "0",
+        "127.0.0.1", "[::1]", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0.0.0.0", "0",  # noqa: S104
         "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "169.254.169.254",
         "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "224.0.0.1",
         "255.255.255.255", "192.0.0.170", "198.18.0.1", "[fe80::1]", "[ff02::1]", "[fc00::1]",
@@ -169,7 +169,7 @@ def test_addresses_that_are_not_public_are_never_reached(lake, host):
         contract = contract_of(
             lake, "http", f"https://{host}:{state()[0]}/a", options={"internal": False}
         )
-        with pytest.raises(SourceUnavailable, match="must not be asked|is no web address"):
+        with pytest.raises(SourceUnavailable, match=r"must not be asked|is no web address"):
             take(lake, download, contract)
         assert state()[1] == 0
 
