@@ -1,7 +1,7 @@
 """Asking servers over HTTP, guarded: where a request may go, how long, how often and how much.
 
-Every request of a source goes through `Client.get`. Credentials join it below the library that
-logs it, so they stand in no log.
+Every request of a source goes through `Client.get`. Credentials, and the query of every address,
+join it below the library that logs it, so they stand in no log.
 
 Source: RFC 9110 (HTTP), sections 10.2.3 (Retry-After) and 15.4 (redirects).
 """
@@ -85,9 +85,6 @@ class Client:
         Raises:
             SourceUnavailable: The address must not be asked, or there was no sound answer.
         """
-        for name in self.options.query:  # one that comes back in a link would be logged
-            if name in address.params:
-                address = address.copy_remove_param(name)
         self._require_allowed(address)
         for attempt in range(1, self.options.attempts + 1):
             try:
@@ -159,7 +156,9 @@ class Client:
     ) -> Answer:
         redirects = 0
         while True:
-            with self._http.stream("GET", address, headers=headers) as response:
+            shown = address.copy_with(query=None)  # the library logs what it is asked for
+            asked = {"asked": address}
+            with self._http.stream("GET", shown, headers=headers, extensions=asked) as response:
                 if response.status_code not in _REDIRECTS:
                     require_status(address, response, accept)
                     self._keep(address, response, target)
@@ -292,7 +291,9 @@ class _Transport(httpx2.BaseTransport):
         self._pool, self._headers, self._query = pool, headers, query
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = request.url.copy_merge_params(dict(self._query)) if self._query else request.url
+        url: httpx2.URL = request.extensions["asked"]
+        if self._query:
+            url = url.copy_merge_params(dict(self._query))
         headers = request.headers.copy()
         headers.update(self._headers)
         answer = self._pool.handle_request(

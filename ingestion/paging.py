@@ -124,8 +124,11 @@ def offers(
         SourceUnavailable: A page could not be had, is unsound, or pages do not end.
     """
     numbers = itertools.count(1)
+    window = fetch.contract.delivery.window
+    if dialect.oldest:  # each page moves the cursor, so nothing is won by cutting time
+        window = window.model_copy(update={"hours": None})
     with connecting(fetch.contract) as client:
-        for span in spans(fetch.contract.delivery.window, fetch.cursor, _micros(client.now())):
+        for span in spans(window, fetch.cursor, _micros(client.now())):
             firsts = [dialect.first(one, span) for one in client.addresses]
             pages = itertools.chain.from_iterable(
                 _pages(fetch, client, dialect, Trail(first), span, numbers) for first in firsts

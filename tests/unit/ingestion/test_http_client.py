@@ -296,14 +296,15 @@ def test_credentials_reach_the_server_and_nothing_else(fetch, monkeypatch, caplo
 
 
 def test_an_address_may_be_a_secret_as_a_whole(lake, monkeypatch, caplog):
-    caplog.set_level(logging.DEBUG, "ingestion")
+    caplog.set_level(logging.DEBUG)
     with serving(in_turn(Reply(status=404))) as server:
         monkeypatch.setenv("CITY_URL", f"{server.url}/a?sig={CANARY}")
         contract = contract_of(lake, "http", "env:CITY_URL")
         with pytest.raises(SourceUnavailable, match="answered 404") as refusal:
             take(lake, download, contract)
         assert server.asked[0].query == {"sig": CANARY}
-    assert CANARY not in str(refusal.value)
+    assert CANARY not in str(refusal.value) + caplog.text
+    assert "/a" in caplog.text, "something is logged"
 
 
 @pytest.mark.parametrize("value", ["", "line\nbreak", "ångström"])

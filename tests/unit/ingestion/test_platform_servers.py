@@ -82,8 +82,8 @@ def test_observations_are_read_to_the_end(lake, link, short):
 
 def test_the_next_run_begins_before_the_cursor(lake):
     with serving(frost("?")) as server:
-        contract = things(lake, server, "/v1.1/Observations?$filter=result gt 1",
-                          window={"overlapH": 2})  # fmt: skip
+        window = {"overlapH": 2, "hours": 1, "start": "2026-11-01T00:00:00Z"}
+        contract = things(lake, server, "/v1.1/Observations?$filter=result gt 1", window=window)
         found = take(lake, sensorthings_server, contract, cursor=micros("2026-11-20 09:00"))
         asked = server.asked[0].query["$filter"]
     assert asked == "(result gt 1) and phenomenonTime ge 2026-11-20T07:00:00.000Z"
