@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from ingestion import clocks
-from ingestion.offered import Reading, number, quality
+from ingestion.offered import number, quality
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import duckdb
 
 from ingestion.deliveries import Member
-from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier, literal
 from lakehouse.errors import DeliveryRefused, Problem
 
@@ -70,30 +69,3 @@ def _names(
             )
         )
     return names
-
-
-def tag_pattern(contract: SourceContract) -> str:
-    """The pattern that splits a tag's name into device and channel.
-
-    Raises:
-        DeliveryRefused: The contract has none, or one without both groups.
-    """
-    pattern = contract.delivery.device.path if contract.delivery.device else None
-    if pattern is None or "(?P<device>" not in pattern or "(?P<channel>" not in pattern:
-        raise DeliveryRefused(
-            Problem(
-                f"{contract.path}: customProperties.delivery.device.path",
-                "a historian needs a pattern that splits a tag path",
-                "Write one such as '^(?P<device>.+)/(?P<channel>[^/]+)$'.",
-            )
-        )
-    return pattern
-
-
-def split_tag(tag: str, pattern: str) -> str:
-    """SQL of the columns `device`, `channel`, `rule` and `reason` that a tag's name gives."""
-    path = f"regexp_extract({tag}, {literal(pattern)}, ['device', 'channel'])"
-    return f"""nullif({path}.device, '') as device, nullif({path}.channel, '') as channel,
-        case when {path}.device = '' or {tag} is null then 'tag_path' end as rule,
-        case when rule is not null
-            then format('the tag path ''{{}}'' does not fit the contract', {tag}) end as reason"""

@@ -22,7 +22,13 @@ from ingestion.landing import digest, discard, land
 from ingestion.protocols import PROTOCOLS
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.errors import ContractError, DeliveryRefused, LakeConflict, Problem
+from lakehouse.errors import (
+    ContractError,
+    DeliveryRefused,
+    LakeConflict,
+    Problem,
+    SourceUnavailable,
+)
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -122,7 +128,10 @@ def _scratch(settings: Settings) -> tempfile.TemporaryDirectory[str]:
 
 
 def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iterator[list[Offer]]:
-    """Offers in groups that make one batch each; pulled pages stay alone."""
+    """Offers in groups that make one batch each; pulled pages stay alone.
+
+    When the source fails in the middle, what it offered before is handed on first.
+    """
     bronze = tables.bronze(settings, contract.id)
     fetch = Fetch(
         contract,
@@ -133,17 +142,23 @@ def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iter
     )
     group: list[Offer] = []
     size = 0
-    for offer in PROTOCOLS[contract.protocol].offers(fetch):
-        if offer.is_pulled:
-            yield [offer]
-            continue
-        group.append(offer)
-        size += offer.size
-        if size >= _BATCH_BYTES or len(group) >= _BATCH_DELIVERIES:
-            yield group
-            group, size = [], 0
+    failure: SourceUnavailable | None = None
+    try:
+        for offer in PROTOCOLS[contract.protocol].offers(fetch):
+            if offer.is_pulled:
+                yield [offer]
+                continue
+            group.append(offer)
+            size += offer.size
+            if size >= _BATCH_BYTES or len(group) >= _BATCH_DELIVERIES:
+                yield group
+                group, size = [], 0
+    except SourceUnavailable as error:
+        failure = error
     if group:
         yield group
+    if failure:
+        raise failure
 
 
 def _take_group(

@@ -17,7 +17,13 @@ from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from orchestration import report, workplace
-from orchestration.options import ContractsOption, HomeOption, InboxOption, JsonOption
+from orchestration.options import (
+    ContractsOption,
+    HomeOption,
+    InboxOption,
+    JsonOption,
+    ServerOption,
+)
 from orchestration.options import lake as _lake
 
 EXIT_FAILED: Final = 1
@@ -43,6 +49,7 @@ def run(
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
     home: HomeOption = None,
+    server: ServerOption = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="First let the sample city deliver to the inbox.")
     ] = False,
@@ -53,7 +60,7 @@ def run(
     Example: `sjostad run --sample`, or on your own data
     `sjostad run --contracts examples/open_data --inbox ../shared/data`.
     """
-    settings, known = _lake(contracts, inbox, home)
+    settings, known = _lake(contracts, inbox, home, server)
     if sample:
         from sample_city import generate
 
@@ -67,10 +74,11 @@ def ingest(
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
     home: HomeOption = None,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take what sources have delivered. Example: `sjostad ingest miljo_luft`."""
-    settings, known = _lake(contracts, inbox, home)
+    settings, known = _lake(contracts, inbox, home, server)
     for source_id in sources or ():
         known.source(source_id)
     _jobs(settings, known, ("ingestion",), as_json, tuple(sources or ()))
@@ -170,15 +178,16 @@ def source_check(
     source: Annotated[str, typer.Argument(help="Source id, or path of its contract.")],
     contracts: ContractsOption = None,
     inbox: InboxOption = None,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a source on what lies in the inbox, without touching the lake.
+    """Try a source on what its server has, without touching the lake.
 
     Example: `sjostad source check miljo_luft`.
     """
     from orchestration.trial import try_source
 
-    settings, known = _lake(contracts, inbox, None)
+    settings, known = _lake(contracts, inbox, None, server)
     name = Path(source).stem if source.endswith(".yaml") else source
     outcome, preview = try_source(settings, known.source(name))
     report.trial(outcome, preview, as_json)

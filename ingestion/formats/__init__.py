@@ -28,6 +28,7 @@ from ingestion.formats import (
     json_stat,
     ngsi,
     parquet,
+    pi_recorded,
     px,
     sensorthings,
     sql_rows,
@@ -90,6 +91,9 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         ),
         "sql_rows": Format(
             "Rows of a table, wide or narrow, as pulled", "the contract", sql_rows.read
+        ),
+        "pi_recorded": Format(
+            "Recorded values of PI Web API", "PI Web API Reference 2023", pi_recorded.read
         ),
     }
 )

@@ -15,7 +15,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, pages
+from ingestion import clocks, pages, tag_paths
 from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
@@ -41,13 +41,13 @@ def read(
         DeliveryRefused: The contract does not say which part of a tag name is the device, or a
             page is none.
     """
-    pattern = pages.tag_pattern(contract)
+    pattern = tag_paths.pattern(contract)
     records = pages.load(connection, members, _COLUMNS)
     time = clocks.parse("f.DateTime", "iso8601")
     return Reading(
         records,
         f"""
-        select _file, _row, {pages.split_tag("f.TagName", pattern)},
+        select _file, _row, {tag_paths.split("f.TagName", pattern)},
             coalesce({time.instant}, {time.wall}) as t,
             coalesce(f.Value, f.vValue) as cell, try_cast(f.Value as double) as value,
             case when value is null then cell end as text,

@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, pages
+from ingestion import clocks, pages, tag_paths
 from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
@@ -33,12 +33,12 @@ def read(
         DeliveryRefused: The contract does not say which part of a tag path is the device, or a
             page is none.
     """
-    pattern = pages.tag_pattern(contract)
+    pattern = tag_paths.pattern(contract)
     records = pages.load(connection, members, _COLUMNS)
     return Reading(
         records,
         f"""
-        select _file, _row, {pages.split_tag("f.tagpath", pattern)},
+        select _file, _row, {tag_paths.split("f.tagpath", pattern)},
             {clocks.from_epoch_ms("try_cast(f.t_stamp as bigint)")} as t,
             coalesce(f.floatvalue, f.intvalue, f.stringvalue, f.datevalue) as cell,
             try_cast(coalesce(f.floatvalue, f.intvalue) as double) as value,

@@ -15,7 +15,18 @@ from typing import Final
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.protocols import aveva_historian, folder, ignition_historian, sql_table
+from ingestion.protocols import (
+    aveva_historian,
+    download,
+    folder,
+    ignition_historian,
+    ngsi_ld_server,
+    paged_http,
+    pi_web_api,
+    sensorthings_server,
+    sql_table,
+    thingsboard,
+)
 
 Offers = Callable[[Fetch], Iterator[Offer]]
 
@@ -49,5 +60,23 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             aveva_historian.offers,
         ),
         "sql_table": Protocol("A table or view of a database", "SQLAlchemy 2.1", sql_table.offers),
+        "http": Protocol("Files at one web address or several", "RFC 9110 (HTTP)", download.offers),
+        "paged_http": Protocol(
+            "JSON APIs that answer in pages", "RFC 9110, RFC 8288 (Link)", paged_http.offers
+        ),
+        "sensorthings_server": Protocol(
+            "OGC SensorThings servers", "OGC 18-088 (SensorThings 1.1)", sensorthings_server.offers
+        ),
+        "ngsi_ld_server": Protocol(
+            "NGSI-LD brokers, temporal entities", "ETSI GS CIM 009 V1.9.1", ngsi_ld_server.offers
+        ),
+        "pi_web_api": Protocol(
+            "PI System over PI Web API", "PI Web API Reference 2023", pi_web_api.offers
+        ),
+        "thingsboard": Protocol(
+            "ThingsBoard telemetry over REST",
+            "ThingsBoard REST API, telemetry-controller",
+            thingsboard.offers,
+        ),
     }
 )

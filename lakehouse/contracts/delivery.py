@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from lakehouse.contracts.fetching import Http, Paging, Window
 from lakehouse.contracts.odcs import Frozen
 
 Fold = Literal["refuse", "earlier", "later", "sequence"]
@@ -237,5 +238,8 @@ class Delivery(Frozen):
     position: PositionRule | None = None
     sensorthings: SensorThingsNames = SensorThingsNames()
     pull: Pull = Pull()
+    http: Http = Http()
+    paging: Paging = Paging()
+    window: Window = Window()
     unknown_channels: Literal["land", "quarantine"] = "land"
     """Channels the contract does not name: kept in bronze and reported, or quarantined."""

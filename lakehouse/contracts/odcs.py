@@ -169,6 +169,8 @@ def _model_problems(
             case "extra_forbidden":
                 allowed = ", ".join(sorted(_known_keys(model, item["loc"][:-1])))
                 yield Problem(place, "this key is unknown", f"Known keys beside it: {allowed}.")
+            case "secret":  # the value must not be shown
+                yield Problem(place, item["msg"], "Write env:NAME and set the variable NAME.")
             case _:
                 message = item["msg"].removeprefix("Value error, ")
                 yield Problem(place, f"{message}, not {item['input']!r}", "Correct the value.")
