@@ -67,6 +67,7 @@ def take(
         rules.judge(connection, settings, contract, given, may_be_silent=reading.may_be_silent)
         if again:
             reconsidered.waive(connection, again)
+        rules.require_no_drift(connection, contract)
         identity = batch_id(contract, deliveries, again)
         novelty.compare(connection, settings, contract, identity, reading.raw)
         if again:

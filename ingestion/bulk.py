@@ -8,6 +8,7 @@ the files to the slower readers, which know each line by its number.
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
 
 _CHUNK: Final = 1 << 20
+_LONGEST_LINE: Final = 16 << 20
 _STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f", b"\xef\xbb\xbf")
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
@@ -36,24 +38,33 @@ class Census:
         lines: Lines, with the last one whether or not it has an end.
         is_clean: It is UTF-8 with line feeds only: no byte order mark, carriage return or
             control character that a reader could take for something else.
+        words: How often each of the words that were asked for occurs.
     """
 
     lines: int
     is_clean: bool
+    words: tuple[int, ...]
 
 
-def census(path: Path) -> Census:
-    """Count the lines of a file and look at its bytes."""
-    lines, last = 0, b"\n"
+def census(path: Path, words: Sequence[bytes] = ()) -> Census:
+    """Count the lines of a file and words without a line end in it, and look at its bytes."""
+    lines, found, rest = 0, [0] * len(words), b""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    is_clean = True
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            lines += chunk.count(b"\n")
-            if not _is_clean(chunk, decoder):
-                return Census(lines, is_clean=False)
-            last = chunk[-1:]
+            is_clean = is_clean and _is_clean(chunk, decoder)
+            cut = chunk.rfind(b"\n") + 1
+            whole, rest = rest + chunk[:cut], (rest if cut == 0 else b"") + chunk[cut:]
+            lines += whole.count(b"\n")
+            for number, word in enumerate(words):
+                found[number] += whole.count(word)
+            if not is_clean or len(rest) > _LONGEST_LINE:
+                return Census(lines, is_clean=False, words=tuple(found))
+    for number, word in enumerate(words):
+        found[number] += rest.count(word)
     is_whole = not decoder.getstate()[0]
-    return Census(lines + (last != b"\n"), is_clean=is_whole)
+    return Census(lines + bool(rest), is_clean=is_whole, words=tuple(found))
 
 
 def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
@@ -71,23 +82,42 @@ def json_lines(
 ) -> str | None:
     """Read flat JSON objects, one a line, by the names of their members.
 
-    Of two members with the same name in one object the first counts.
-
     Returns:
         A relation of `_file`, `_row` and one VARCHAR column for each name; None when the files
-        need another reader.
+        need another reader, as they do if an object may name a key twice.
     """
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     query = f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
         columns = {{{columns}}}, ignore_errors = true)"""
-    with _counted(members) as counts:
+    words = [form.encode() for name in names for form in _forms(name)]
+    with _counted(members, words) as counts:
         if not _made(connection, query, "bulk_0"):
             return None
-    is_nothing = " and ".join(f"{identifier(name)} is null" for name in names)
-    query = f"select exists (from bulk_0 where {is_nothing})"
-    if connection.execute(query).fetchall()[0][0]:
-        return None  # a line that is no object, or has none of the names
+    if not _are_said_once(connection, names, [count.result() for count in counts]):
+        connection.execute("drop table bulk_0")
+        return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
+
+
+def _forms(name: str) -> tuple[str, str, str]:
+    """A key as it stands in an object, and how it is said to be null."""
+    key = json.dumps(name, ensure_ascii=False)
+    return key, f"{key}:null", f"{key}: null"
+
+
+def _are_said_once(
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], found: Sequence[Census]
+) -> bool:
+    """Whether every key stands as often in the bytes as rows have a value for it.
+
+    If it stands there more often, an object may have named it twice, and which one counts would
+    be a guess.
+    """
+    values = ", ".join(f"count({identifier(name)})" for name in names)
+    present = connection.execute(f"select {values} from bulk_0").fetchall()[0]
+    said = [sum(one.words[number] for one in found) for number in range(3 * len(names))]
+    expected = [said[at] - said[at + 1] - said[at + 2] for at in range(0, len(said), 3)]
+    return list(present) == expected
 
 
 def delimited(
@@ -120,10 +150,12 @@ def _paths(members: Sequence[Member]) -> str:
 
 
 @contextmanager
-def _counted(members: Sequence[Member]) -> Iterator[list[Future[Census]]]:
-    """Count lines while the block reads them."""
+def _counted(
+    members: Sequence[Member], words: Sequence[bytes] = ()
+) -> Iterator[list[Future[Census]]]:
+    """Count lines and words while the block reads them."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        yield [pool.submit(census, member.path) for member in members]
+        yield [pool.submit(census, member.path, words) for member in members]
 
 
 def _made(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> bool:

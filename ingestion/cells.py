@@ -61,6 +61,7 @@ def reading(
     rows: Iterable[Row],
     *,
     header: int = 0,
+    group: int = 0,
 ) -> Reading:
     """Load rows and offer them by the contract's rules.
 
@@ -70,6 +71,7 @@ def reading(
         contract: Says what the cells mean; `csv.nullMarkers` and `csv.decimal` hold here too.
         rows: In order of file and row; read once.
         header: Number of the row above the first record, for a contract whose clock is the row.
+        group: Number that tells this call's relations from another's in the same batch.
     """
     connection.execute(
         """create temp table cells (_file integer, _row bigint, _raw varchar, f varchar[],
@@ -82,15 +84,27 @@ def reading(
         connection.unregister("found_rows")
     place = {name: number for number, name in enumerate(columns.names(contract), start=1)}
     dialect = contract.delivery.csv
-    markers = ", ".join(literal(marker) for marker in ("", *dialect.null_markers))
+    markers = null_markers(contract)
 
     def cell(name: str) -> str:
         return f"case when f[{place[name]}] not in ({markers}) then f[{place[name]}] end"
 
     offered = columns.offer(
-        connection, contract, members, "cells", cell, decimal=dialect.decimal, header=header
+        connection,
+        contract,
+        members,
+        "cells",
+        cell,
+        decimal=dialect.decimal,
+        group=group,
+        header=header,
     )
-    return Reading("select _file, _row, _raw from cells", offered)
+    return Reading("select _file, _row, _raw from cells", offered, may_be_silent=False)
+
+
+def null_markers(contract: SourceContract) -> str:
+    """SQL of the list of texts that stand for an empty cell."""
+    return ", ".join(literal(marker) for marker in ("", *contract.delivery.csv.null_markers))
 
 
 def _table(rows: Sequence[Row]) -> pa.Table:

@@ -81,6 +81,7 @@ def offer(
     decimal: str = ".",
     group: int = 0,
     header: int | None = None,
+    others: Sequence[str] = (),
 ) -> str:
     """The query that turns rows of cells into offered rows.
 
@@ -94,6 +95,7 @@ def offer(
         decimal: The decimal sign of numbers.
         group: Number that tells this call's relations from another's in the same batch.
         header: Number of the row above the first record; `csv.headerRow` when not given.
+        others: Columns that the contract does not name; wide rows offer them as channels.
 
     Raises:
         DeliveryRefused: The contract has no rule for the time.
@@ -121,8 +123,10 @@ def offer(
         """
     )
     clocks.resolve(connection, time, f"located_{group}", f"timed_{group}")
-    channel = _narrow(contract, cell) if narrow else f"unnest([{_wide(contract, cell)}])"
-    return _query(contract, time, f"timed_{group}", channel, cell, decimal)
+    channel = (
+        _narrow(contract, cell) if narrow else f"unnest([{_wide(contract, cell, others, decimal)}])"
+    )
+    return _query(contract, time, f"timed_{group}", channel, cell, decimal, others)
 
 
 def _time_rule(contract: SourceContract) -> TimeRule:
@@ -172,14 +176,25 @@ def device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> s
     return cell(rule.column or "")
 
 
-def _wide(contract: SourceContract, cell: Cell) -> str:
+def _wide(contract: SourceContract, cell: Cell, others: Sequence[str], decimal: str) -> str:
     """SQL of the list of channels in a row that has a column for each."""
     kinds = {channel.delivered_as: channel.logical_type for channel in contract.channels}
-    return ", ".join(_channel(literal(name), cell(name), kind) for name, kind in kinds.items())
+    known = [
+        _channel(literal(name), cell(name), str(kind in _NUMERIC).lower())
+        for name, kind in kinds.items()
+    ]
+    return ", ".join(
+        [
+            *known,
+            *(
+                _channel(literal(name), cell(name), f"{number(cell(name), decimal)} is not null")
+                for name in others
+            ),
+        ]
+    )
 
 
-def _channel(channel: str, cell: str, logical_type: str) -> str:
-    is_number = str(logical_type in _NUMERIC).lower()
+def _channel(channel: str, cell: str, is_number: str) -> str:
     return (
         f"{{'channel': {channel}, 'cell': {cell}, 'unit': null::varchar, 'is_number': {is_number}}}"
     )
@@ -203,11 +218,17 @@ def _texts(contract: SourceContract) -> Iterator[str]:
 
 
 def _query(
-    contract: SourceContract, time: TimeRule, source: str, channel: str, cell: Cell, decimal: str
+    contract: SourceContract,
+    time: TimeRule,
+    source: str,
+    channel: str,
+    cell: Cell,
+    decimal: str,
+    others: Sequence[str],
 ) -> str:
     value = f"case when c.is_number then {number('c.cell', decimal)} end"
     found = {"cell": "c.cell", "value": value}
-    found |= _optional(contract, time, cell, value)
+    found |= _optional(contract, time, cell, value, others)
     listed = ", ".join(f"{sql} as {name}" for name, sql in found.items())
     return f"""
         select _file, _row, device, c.channel as channel, t, {listed},
@@ -219,7 +240,9 @@ def _query(
     """
 
 
-def _optional(contract: SourceContract, time: TimeRule, cell: Cell, value: str) -> dict[str, str]:
+def _optional(
+    contract: SourceContract, time: TimeRule, cell: Cell, value: str, others: Sequence[str]
+) -> dict[str, str]:
     """The columns that only some contracts fill, with their SQL."""
     delivery, found = contract.delivery, {}
     if time.interval_s:
@@ -231,7 +254,7 @@ def _optional(contract: SourceContract, time: TimeRule, cell: Cell, value: str) 
         known = ", ".join(literal(channel.delivered_as) for channel in contract.channels)
         found["text"] = f"""case when not c.is_number then c.cell
             when c.channel not in ({known}) and ({value}) is null then c.cell end"""
-    elif any(_texts(contract)):
+    elif others or any(_texts(contract)):
         found["text"] = "case when not c.is_number then c.cell end"
     if delivery.narrow and delivery.narrow.unit:
         found["unit"] = "c.unit"

@@ -15,6 +15,7 @@ import pyarrow as pa
 from ingestion import units
 from ingestion.offered import OFFERED
 from lakehouse.contracts import SourceContract
+from lakehouse.errors import DeliveryRefused, Problem
 from lakehouse.settings import Settings
 
 FUTURE_MINUTES: Final = 10
@@ -138,10 +139,32 @@ select _file, _row, false as is_known, 'no_measurement' as rule,
 from records anti join judgements using (_file, _row)"""
 
 
+def require_no_drift(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> None:
+    """Refuse a delivery that has channels the contract does not name, if it is frozen.
+
+    Raises:
+        DeliveryRefused: Naming the channels.
+    """
+    if contract.delivery.drift != "freeze":
+        return
+    found = connection.execute(
+        """select distinct f.name, j.channel from judged j join files f using (_file)
+        where j.rule = 'channel_unknown' order by all limit 10"""
+    ).fetchall()
+    if found:
+        raise DeliveryRefused(
+            Problem(
+                found[0][0],
+                f"channels are new: {', '.join(channel for _, channel in found)}",
+                "Add them to the contract, or set delivery.drift to evolve.",
+            )
+        )
+
+
 def _rule(contract: SourceContract) -> str:
     """SQL of the first rule that speaks against a row; null for a sound one."""
-    refuses_unknown = contract.delivery.unknown_channels == "quarantine"
-    unknown = "when not is_known then 'channel_unknown'" if refuses_unknown else ""
+    is_held = contract.delivery.drift != "evolve"
+    unknown = "when not is_known then 'channel_unknown'" if is_held else ""
     return f"""case
         when found_rule is not null then found_rule
         when t is null then 'time_missing'

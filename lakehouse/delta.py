@@ -305,14 +305,17 @@ def _open_or_create(
     if exists(address):
         return open_table(address)
     address.mkdir(parents=True, exist_ok=True)
-    table = DeltaTable.create(
-        str(address),
-        schema=schema,
-        mode="ignore",
-        partition_by=list(partition_by),
-        name=address.name,
-        description=description,
-    )
+    try:
+        table = DeltaTable.create(
+            str(address),
+            schema=schema,
+            mode="ignore",
+            partition_by=list(partition_by),
+            name=address.name,
+            description=description,
+        )
+    except CommitFailedError:  # somebody else has made it in this moment
+        return open_table(address)
     _flush(address, 0)
     return table
 

@@ -77,12 +77,13 @@ def _header(member: Member, contract: SourceContract) -> tuple[str, ...]:
                 "Ask the supplier which of them is meant.",
             )
         )
-    if new and dialect.extra_columns == "refuse":
+    if new and dialect.extra_columns is None and contract.delivery.drift == "freeze":
         raise DeliveryRefused(
             Problem(
                 f"{member.label}, line {dialect.header_row}",
                 f"columns are new: {', '.join(new)[:300]}",
-                "Add them to the contract, or set delivery.csv.extraColumns to ignore.",
+                "Add them to the contract, set delivery.drift to evolve, or, if they are no "
+                "data, delivery.csv.extraColumns to ignore.",
             )
         )
     return header
@@ -137,8 +138,17 @@ def _read_alike(
         text = f"f[{place}]" if raw is None else f"c{place}"
         return f"case when {text} not in ({markers}) then {text} end"
 
+    used = columns.names(contract)
+    is_data = dialect.extra_columns is None
     rows = columns.offer(
-        connection, contract, members, source, cell, decimal=dialect.decimal, group=group
+        connection,
+        contract,
+        members,
+        source,
+        cell,
+        decimal=dialect.decimal,
+        group=group,
+        others=[name for name in header if name and name not in used] if is_data else [],
     )
     return Reading(records, rows, raw, may_be_silent=False)
 
@@ -167,7 +177,7 @@ def split_lines(
         is_sound = f"not {has_quote} or regexp_full_match({ended}, {whole})"
     fits = (
         f"len(cells) = {len(header)}"
-        if contract.delivery.csv.extra_columns == "refuse"
+        if contract.delivery.csv.extra_columns is None
         else f"len(cells) >= {_last_column(contract, header)}"
     )
     connection.execute(

@@ -1,7 +1,8 @@
 """JSON of any shape, read by paths: one document a file, or one a line.
 
 `delivery.records` says where the records are, a column's physicalName where in a record its cell
-is (`ingestion.paths`). A number's cell is its text, digit by digit; true and false are text.
+is (`ingestion.paths`). A number's cell is its text, digit by digit; true and false are text. Flat
+objects, one a line, are read by DuckDB; lines that are odd in any way go the longer way.
 
 Source: RFC 8259 (JSON); NDJSON 1.0 for `framing: lines`.
 """
@@ -9,18 +10,19 @@ Source: RFC 8259 (JSON); NDJSON 1.0 for `framing: lines`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import count
 from typing import Final
 
 import duckdb
 
-from ingestion import cells, columns, paths
+from ingestion import bulk, cells, columns, lines, paths
 from ingestion.cells import Row
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.offered import Reading, number, together
 from ingestion.paths import Json
 from lakehouse.contracts import SourceContract
+from lakehouse.duck import identifier
 from lakehouse.errors import DeliveryRefused, Problem
 
 Derive = Callable[[paths.Match], dict[str, str | None]]
@@ -47,8 +49,83 @@ def read(
         ContractError: A path of the contract is none.
         DeliveryRefused: A file is a web page or XML, or has a line longer than 16 MiB.
     """
-    rows = records(members, contract, contract.delivery.records or "$")
-    return cells.reading(connection, members, contract, rows)
+    where = contract.delivery.records or "$"
+    source = _flat_lines(connection, members, contract)
+    if source is None:
+        return cells.reading(connection, members, contract, records(members, contract, where))
+    odd = _odd_lines(connection, contract, source)
+    readings = [_plain(connection, members, contract, source)]
+    if odd:
+        rows = records(members, contract, where, lines=odd)
+        readings.append(cells.reading(connection, members, contract, rows, group=1))
+    return together(readings)
+
+
+def _plain(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    contract: SourceContract,
+    source: str,
+) -> Reading:
+    """Offer the lines that have nothing odd, as DuckDB has read them."""
+
+    def raw() -> str:
+        lines.load(connection, members, "utf-8")
+        return "select _file, _row, _raw from lines anti join odd using (_file, _row)"
+
+    markers = cells.null_markers(contract)
+
+    def cell(name: str) -> str:
+        text = identifier(name)
+        return f"case when {text} not in ({markers}) then {text} end"
+
+    plain = f"""(select *, null as layout_rule, null as layout_problem
+        from {source} anti join odd using (_file, _row))"""
+    decimal = contract.delivery.csv.decimal
+    return Reading(
+        f"select _file, _row, null::varchar as _raw from {plain}",
+        columns.offer(connection, contract, members, plain, cell, decimal=decimal),
+        raw,
+        may_be_silent=False,
+    )
+
+
+def _odd_lines(
+    connection: duckdb.DuckDBPyConnection, contract: SourceContract, source: str
+) -> frozenset[tuple[int, int]]:
+    """The lines that another reader must look at; makes table `odd(_file, _row)` of them.
+
+    They are those that gave nothing at all, and those where a number should be and is none: a
+    list, an object and a word are told apart only by a reader that keeps the text.
+    """
+    names = columns.names(contract)
+    narrow = contract.delivery.narrow
+    numbers = [narrow.value] if narrow else [one.delivered_as for one in contract.channels]
+    decimal = contract.delivery.csv.decimal
+    is_odd = [" and ".join(f"{identifier(name)} is null" for name in names)]
+    for name in dict.fromkeys(numbers):
+        read_as = number(identifier(name), decimal)
+        is_odd.append(f"{identifier(name)} is not null and coalesce(not isfinite({read_as}), true)")
+    connection.execute(
+        f"""create temp table odd as
+        select _file, _row from {source} where {" or ".join(f"({one})" for one in is_odd)}"""
+    )
+    return frozenset(connection.execute("from odd").fetchall())
+
+
+def _flat_lines(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> str | None:
+    """The rows of lines that are one flat object each, if the files are such."""
+    names = columns.names(contract)
+    delivery, place = contract.delivery, f"{contract.path}: schema[0].properties"
+    if delivery.framing != "lines" or delivery.records or delivery.time is None:
+        return None
+    if delivery.time.sequence or any(c.logical_type == "string" for c in contract.channels):
+        return None  # the text of a number would be DuckDB's, not the supplier's
+    if any(paths.parse(name, place) != paths.Path(name, "", (name,)) for name in names):
+        return None
+    return bulk.json_lines(connection, members, names)
 
 
 def records(
@@ -57,6 +134,7 @@ def records(
     where: str,
     derive: Derive | None = None,
     derived: Sequence[str] = (),
+    lines: Container[tuple[int, int]] | None = None,
 ) -> Iterator[Row]:
     """The records of JSON files as rows of cells.
 
@@ -66,6 +144,7 @@ def records(
         where: Path to the records.
         derive: Makes the cells of the columns `derived`.
         derived: Columns that are no paths.
+        lines: Only these lines, by file and number.
     """
     place = f"{contract.path}: schema[0].properties"
     where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records")
@@ -75,6 +154,8 @@ def records(
         received = member.delivery.offer.received_at.isoformat()
         numbers = count(1)
         for line, text in _documents(member, contract.delivery.framing):
+            if lines is not None and (member.number, line) not in lines:
+                continue
             # A line that is one record keeps its line number, which people can look up.
             by_line = contract.delivery.framing == "lines" and not where_to.steps
             for raw, found in _taken_apart(text, where_to, where_to.steps == ()):

@@ -45,8 +45,9 @@ class CsvDialect(Frozen):
     header_row: int = Field(default=1, ge=1)
     """Line that names the columns, counted from 1; lines above it are left alone."""
     null_markers: tuple[str, ...] = ("",)
-    extra_columns: Literal["refuse", "ignore"] = "refuse"
-    """What to do with columns the contract does not name (SMHI writes prose there)."""
+    extra_columns: Literal["ignore"] | None = None
+    """`ignore` leaves columns alone that the contract does not name, because they are no data
+    (SMHI writes prose there); otherwise `delivery.drift` decides."""
 
     @field_validator("encoding")
     @classmethod
@@ -241,5 +242,7 @@ class Delivery(Frozen):
     http: Http = Http()
     paging: Paging = Paging()
     window: Window = Window()
-    unknown_channels: Literal["land", "quarantine"] = "land"
-    """Channels the contract does not name: kept in bronze and reported, or quarantined."""
+    drift: Literal["evolve", "quarantine", "freeze"] = "evolve"
+    """What becomes of columns and channels that the contract does not name. `evolve` lands them in
+    bronze and reports them, `quarantine` holds their rows back, `freeze` refuses the delivery. A
+    column that is missing always refuses it."""

@@ -202,7 +202,7 @@ def test_damaged_delivery_beside_good_ones(lake):
 
 def test_mended_contract_gives_another_chance(lake):
     lake.deliver("a.csv", "meter;time;kwh;extra\nm1;2026-10-19T10:00:00;1;x\n")
-    contract = lake.source()
+    contract = lake.source(delivery=CSV | {"drift": "freeze"})
     assert len(lake.ingest(contract).refused) == 1
     assert lake.ingest(contract).receipts == ()  # not while it is the same contract
     mended = lake.source(delivery=CSV | {"csv": {"delimiter": ";", "extraColumns": "ignore"}})

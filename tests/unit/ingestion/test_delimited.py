@@ -126,11 +126,34 @@ def test_column_that_only_a_rule_names_is_missing_too(read, rule):
         read(HEAD + "m1;2026-10-19T10:00:00;1\n", **rule)
 
 
-def test_new_column_is_refused_or_ignored(read):
-    content = "meter;new;time;kwh\nm1;x;2026-10-19T10:00:00;1\n"
-    with pytest.raises(DeliveryRefused, match=r"columns are new: new.*extraColumns to ignore"):
-        read(content)
-    (row,) = read(content, csv={"delimiter": ";", "extraColumns": "ignore"})
+NEW = "meter;new;time;kwh;state\nm1;7,5;2026-10-19T10:00:00;1;på\n"
+
+
+def test_new_columns_are_refused_under_freeze(read):
+    with pytest.raises(DeliveryRefused, match=r"columns are new: new, state\. .*drift to evolve"):
+        read(NEW, drift="freeze")
+
+
+def test_new_columns_land_as_channels_under_evolve(read):
+    rows = read(NEW, csv={"delimiter": ";", "decimal": ","})
+    assert {(r["channel"], r["value"], r["text"], r["is_known"], r["verdict"]) for r in rows} == {
+        ("kwh", 1.0, None, True, "sound"),
+        ("new", 7.5, None, False, "sound"),
+        ("state", None, "på", False, "sound"),
+    }
+
+
+def test_new_columns_are_held_back_under_quarantine(read):
+    rows = read(NEW, drift="quarantine")
+    assert {(row["channel"], row["rule"]) for row in rows} == {
+        ("kwh", None),
+        ("new", "channel_unknown"),
+        ("state", "channel_unknown"),
+    }
+
+
+def test_columns_that_are_no_data_are_left_alone(read):
+    (row,) = read(NEW, csv={"delimiter": ";", "extraColumns": "ignore"}, drift="freeze")
     assert (row["device"], row["value"]) == ("m1", 1)
 
 

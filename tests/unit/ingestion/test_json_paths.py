@@ -61,7 +61,8 @@ NUMBERS = [
 
 
 def test_numbers_keep_their_text(read):
-    rows = read("\n".join(line(text) for text, *_ in NUMBERS))
+    """Read by path; that flat lines give the same values and rules says the test below."""
+    rows = read("\n".join(line(text) for text, *_ in NUMBERS), records="$")
     assert [(row["rule"], row["cell"]) for row in rows] == [
         (rule, cell) for _, cell, _, rule in NUMBERS
     ]
@@ -69,6 +70,16 @@ def test_numbers_keep_their_text(read):
         if rule is None:
             assert row["value"] == value
             assert Decimal(row["cell"]) == Decimal(text.strip('"'))
+
+
+def test_lines_read_in_bulk_are_judged_alike(read):
+    text = "\n".join(line(text) for text, *_ in NUMBERS)
+    told = ("_row", "device", "t", "value", "rule", "verdict")
+    slow, fast = read(text, records="$"), read(text)
+    assert [repr([row[name] for name in told]) for row in fast] == [
+        repr([row[name] for name in told]) for row in slow
+    ]
+    assert [r["reason"] for r in fast if r["rule"]] == [r["reason"] for r in slow if r["rule"]]
 
 
 def test_missing_path_is_an_empty_cell(read):

@@ -100,12 +100,12 @@ TEMPERATURE = [column("temperature", "air_temperature", "Cel", limits=(-45, 60))
 
 
 def judge_uplink(lake, policy, **values):
-    contract = lake.source(columns=TEMPERATURE, delivery=CHIRPSTACK | {"unknown_channels": policy})
+    contract = lake.source(columns=TEMPERATURE, delivery=CHIRPSTACK | {"drift": policy})
     return lake.judged(contract, lake.deliver("a.ndjson", uplink(object=values)))
 
 
 def test_unknown_channel_lands_and_is_marked(lake):
-    known, unknown = judge_uplink(lake, "land", temperature=3, wind=4.5)
+    known, unknown = judge_uplink(lake, "evolve", temperature=3, wind=4.5)
     assert (known["channel"], known["is_known"], known["unit"]) == ("temperature", True, "Cel")
     assert (unknown["channel"], unknown["is_known"], unknown["unit"]) == ("wind", False, None)
     assert unknown["verdict"] == "sound"
@@ -129,3 +129,13 @@ def test_broken_value_of_an_unknown_channel_has_a_reason_too(lake):
         "wind is '1e400', which is not finite",
     )
     assert lake.ingest(contract).ledger.quarantined == 1
+
+
+def test_delivery_with_an_unknown_channel_is_refused_under_freeze(lake):
+    contract = lake.source(columns=TEMPERATURE, delivery=CHIRPSTACK | {"drift": "freeze"})
+    lake.deliver("a.ndjson", uplink(object={"temperature": 3, "wind": 4}))
+    lake.deliver("b.ndjson", uplink(object={"temperature": 3}))
+    outcome = lake.ingest(contract)
+    (refused,) = outcome.refused
+    assert "channels are new: wind" in refused.reason
+    assert (refused.name, outcome.ledger.landed) == ("meters/a.ndjson", 1)
