@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion import committing, novelty, receipts, reconsidered, rules
+from ingestion import committing, completeness, novelty, receipts, reconsidered, rules
 from ingestion.archives import unpack
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
@@ -73,6 +73,7 @@ def take(
         if again:
             reconsidered.compare(connection, settings, contract, deliveries)
         accounted = receipts.of(connection, contract, deliveries, again)
+        accounted = completeness.check(settings, contract, deliveries, accounted)
         for receipt in accounted:
             require_balance(contract.id, receipt)
         version = committing.commit(

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import duckdb
 
-from ingestion import bulk, columns, lines
+from ingestion import bulk, columns, completeness, lines
 from ingestion.deliveries import Member
 from ingestion.offered import Reading, together
 from lakehouse.contracts import SourceContract
@@ -119,10 +119,12 @@ def _read_alike(
 
     def load() -> str:
         lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
+        completeness.take_trailers(connection, members, contract, table)
         return f"select _file, _row, _raw from {table}"
 
     source = None
-    if codecs.lookup(dialect.encoding).name == "utf-8":
+    has_trailer = contract.delivery.complete.trailer is not None
+    if codecs.lookup(dialect.encoding).name == "utf-8" and not has_trailer:
         source = bulk.delimited(connection, members, header, dialect, group)
     if source is None:
         records, raw = load(), None

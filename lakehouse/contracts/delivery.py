@@ -221,6 +221,34 @@ class Pull(Frozen):
         return start if start is None or start.tzinfo else start.replace(tzinfo=UTC)
 
 
+class CompletenessRule(Frozen):
+    """How a delivery is found out that was cut where nobody can see it.
+
+    Attributes:
+        trailer: Pattern of the last line of a delimited file, which is no record; its group is
+            the number of records.
+        name: Pattern within the delivery's name; its group is the number of records.
+        least_share: Share of the records usual for the source below which a delivery is short.
+        short: What becomes of a short delivery: it lands and is reported, or is refused.
+    """
+
+    trailer: str | None = None
+    name: str | None = None
+    least_share: float = Field(default=0.5, ge=0, le=1)
+    short: Literal["report", "refuse"] = "report"
+
+    @field_validator("trailer", "name")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        try:
+            groups = 1 if pattern is None else re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"expected a regular expression ({error})") from None
+        if groups != 1:
+            raise ValueError("expected a pattern with one group around the number")
+        return pattern
+
+
 class Delivery(Frozen):
     """How bytes are fetched (`protocol`) and read (`format`)."""
 
@@ -242,6 +270,7 @@ class Delivery(Frozen):
     http: Http = Http()
     paging: Paging = Paging()
     window: Window = Window()
+    complete: CompletenessRule = CompletenessRule()
     drift: Literal["evolve", "quarantine", "freeze"] = "evolve"
     """What becomes of columns and channels that the contract does not name. `evolve` lands them in
     bronze and reports them, `quarantine` holds their rows back, `freeze` refuses the delivery. A

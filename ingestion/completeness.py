@@ -1,0 +1,134 @@
+"""Whether a delivery is whole: a text file that was cut at a line end looks like a whole one.
+
+Only a number that the supplier gives, or the source's own history, can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Final
+
+import duckdb
+
+from ingestion import accounts
+from ingestion.deliveries import Landed, Member
+from lakehouse.contracts import SourceContract
+from lakehouse.duck import literal
+from lakehouse.errors import DeliveryRefused, Problem
+from lakehouse.ledger import Receipt
+from lakehouse.settings import Settings
+
+_RECENT: Final = 20
+"""Deliveries that what is usual is taken from."""
+_ENOUGH: Final = 5
+"""Fewer deliveries are no history."""
+_REMEDY: Final = "Ask the supplier to deliver it again."
+
+
+def take_trailers(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    contract: SourceContract,
+    table: str,
+) -> None:
+    """Take the last line of each file, which tells the number of records, and hold it to it.
+
+    Args:
+        connection: Holds `table`, lines as `lines.load` makes them.
+        members: The files.
+        contract: Its `complete.trailer` is the pattern; without one nothing is done.
+        table: Name of the table.
+
+    Raises:
+        DeliveryRefused: The line is missing, or tells another number.
+    """
+    pattern = contract.delivery.complete.trailer
+    if pattern is None:
+        return
+    whole = literal(f"^(?:{pattern})$")
+    found = connection.execute(
+        f"""select _file, count(*) - 1,
+            try_cast(regexp_extract(arg_max(_raw, _row), {whole}, 1) as bigint)
+        from {table} group by _file"""
+    ).fetchall()
+    told = {number: (records, said) for number, records, said in found}
+    for member in members:
+        records, said = told.get(member.number, (0, None))
+        if said is None:
+            raise DeliveryRefused(
+                Problem(
+                    member.label, "the last line, which tells the number of records, is missing",
+                    _REMEDY,
+                )
+            )  # fmt: skip
+        _require(member.label, records, said)
+    connection.execute(
+        f"""delete from {table} where (_file, _row) in
+            (select (_file, max(_row)) from {table} group by _file)"""
+    )
+
+
+def _require(place: str, records: int, said: int) -> None:
+    if records != said:
+        what = f"it has {records:,} records, and says that there are {said:,}"
+        raise DeliveryRefused(Problem(place, what, _REMEDY))
+
+
+def check(
+    settings: Settings,
+    contract: SourceContract,
+    deliveries: Sequence[Landed],
+    receipts: Sequence[Receipt],
+) -> tuple[Receipt, ...]:
+    """Hold each delivery to the number in its name, and to what is usual for its source.
+
+    Returns:
+        The receipts, with a finding where a delivery is much shorter than usual.
+
+    Raises:
+        DeliveryRefused: It has another number of records than its name says, or is much shorter
+            than usual and the contract refuses such.
+    """
+    rule = contract.delivery.complete
+    names = {one.sha256: one.offer.name for one in deliveries}
+    if rule.name is not None:
+        for receipt in receipts:
+            match = re.search(rule.name, names[receipt.delivery])
+            if match:
+                _require(receipt.name, receipt.ledger.records, int(match[1]))
+    if rule.least_share == 0 or all(one.offer.is_pulled for one in deliveries):
+        return tuple(receipts)
+    usual = _usual(settings, contract, set(names))
+    return tuple(_held_to(contract, receipt, usual) for receipt in receipts)
+
+
+def _usual(
+    settings: Settings, contract: SourceContract, apart_from: set[str]
+) -> Mapping[str, float]:
+    """The median of records in recent deliveries, by what their names have in common."""
+    found: dict[str, list[int]] = {}
+    for sha256, line in accounts.standing(settings, contract.id).items():
+        if sha256 not in apart_from:
+            found.setdefault(_kind(line["name"]), []).append(line["records"])
+    return {
+        kind: median(counts[-_RECENT:]) for kind, counts in found.items() if len(counts) >= _ENOUGH
+    }
+
+
+def _kind(name: str) -> str:
+    """A delivery's name without the digits that tell one day or number from another."""
+    return re.sub(r"\d+", "#", name)
+
+
+def _held_to(contract: SourceContract, receipt: Receipt, usual: Mapping[str, float]) -> Receipt:
+    rule, expected = contract.delivery.complete, usual.get(_kind(receipt.name))
+    records = receipt.ledger.records
+    if expected is None or records >= rule.least_share * expected:
+        return receipt
+    what = f"{records:,} records, where {expected:,.0f} are usual: it may have been cut"
+    if rule.short == "refuse":
+        raise DeliveryRefused(Problem(receipt.name, what, _REMEDY))
+    return replace(receipt, findings=(*receipt.findings, what))
