@@ -19,7 +19,6 @@ from benchmarks.rounds import compare
 from ingestion import lines
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats.delimited import split_lines
-from ingestion.offered import create_tables
 from lakehouse.contracts import load_source
 from lakehouse.settings import PROJECT
 
@@ -71,9 +70,9 @@ def by_lines(path: Path, layout: Layout) -> None:
     landed = Landed(Offer(path.name, path, datetime.now(UTC)), "0" * 64, path, path.stat().st_size)
     member = Member(0, landed, None, path)
     with duckdb.connect(config={"threads": 2}) as connection:
-        create_tables(connection)
-        lines.load(connection, member, "utf-8", skip=1)
-        split_lines(connection, [member], layout.header, contract)
+        lines.load(connection, [member], "utf-8", skip=1, table="lines_0")
+        split_lines(connection, layout.header, contract, 0)
+        connection.execute("create table fields as from fields_0")
 
 
 def main() -> None:

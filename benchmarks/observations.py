@@ -1,0 +1,95 @@
+"""A file of observations and a lake to land it in: a thousand sensors, one reading a minute."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+import yaml
+
+from lakehouse.contracts import SourceContract, load_source
+from lakehouse.settings import Settings
+
+SOURCE = "sensors"
+
+_CONTRACT = {
+    "apiVersion": "v3.1.0",
+    "kind": "DataContract",
+    "id": SOURCE,
+    "version": "1.0.0",
+    "status": "active",
+    "servers": [{"server": "inbox", "type": "local", "path": f"{SOURCE}/*", "format": "json"}],
+    "schema": [
+        {
+            "name": "readings",
+            "logicalType": "object",
+            "properties": [
+                {
+                    "name": "temperature",
+                    "logicalType": "number",
+                    "logicalTypeOptions": {"minimum": -40, "maximum": 60},
+                    "customProperties": [
+                        {"property": "observedProperty", "value": "air_temperature"},
+                        {"property": "unit", "value": "Cel"},
+                    ],
+                }
+            ],
+        }
+    ],
+    "customProperties": [
+        {
+            "property": "source",
+            "value": {
+                "organisation": "miljoforvaltningen",
+                "initiative": "luftkvalitet",
+                "owner": "Benchmark",
+                "contact": "benchmark@stockholm.example",
+            },
+        },
+        {
+            "property": "classification",
+            "value": {"k": 0, "r": 0, "t": 0, "personalData": False},
+        },
+    ],
+}
+
+
+def rows(count: int, start: int = 0, shift: float = 0) -> str:
+    """SQL of observations: `sensor`, `property`, `ts` (text), `value`."""
+    return f"""select 'sensor-' || lpad((i % 1000)::varchar, 4, '0') as sensor,
+        'temperature' as property,
+        strftime(timestamp '2026-01-01' + to_minutes(i // 1000), '%Y-%m-%dT%H:%M:%SZ') as ts,
+        round(20 + 5 * sin(i / 5000.0) + (hash(i) % 1000) / 500.0 + {shift}, 2) as value
+        from range({start}, {start + count}) t(i)"""
+
+
+def write(query: str, path: Path) -> None:
+    """Write rows as NDJSON or CSV, as the name says; `.gz` packs them."""
+    form = "json" if ".ndjson" in path.name else "csv, header"
+    packed = ", compression gzip" if path.suffix == ".gz" else ""
+    with duckdb.connect() as connection:
+        connection.execute(f"copy ({query}) to '{path}' (format {form}{packed})")
+
+
+def lake(folder: Path, form: str) -> tuple[Settings, SourceContract]:
+    """An empty lake with one source, whose format is `json` or `csv`."""
+    delivery = {
+        "protocol": "folder",
+        "format": form,
+        "time": {"columns": ["ts"], "zone": "UTC"},
+        "device": {"column": "sensor"},
+        "narrow": {"channel": "property", "value": "value"},
+    }
+    path = folder / "contracts" / "sources" / f"{SOURCE}.yaml"
+    path.parent.mkdir(parents=True)
+    properties = [*_CONTRACT["customProperties"], {"property": "delivery", "value": delivery}]
+    path.write_text(yaml.safe_dump(_CONTRACT | {"customProperties": properties}), "utf-8")
+    settings = Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
+    (settings.inbox / SOURCE).mkdir(parents=True)
+    return settings, load_source(path)
+
+
+def deliver(settings: Settings, path: Path) -> None:
+    """Put a file into the inbox without copying it."""
+    os.link(path, settings.inbox / SOURCE / path.name)
