@@ -320,7 +320,9 @@ def text(micros: int, form: str = "iso8601") -> str:
 def instant(told: object, form: str = "iso8601") -> int | None:
     """An instant as an API tells it, in epoch microseconds; None when it tells none."""
     if form in ("epoch_ms", "epoch_s"):
-        if isinstance(told, bool) or not isinstance(told, int | float) or abs(told) > _LAST_MS:
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            return None
+        if not abs(told) <= _LAST_MS:  # NaN is not, either
             return None
         return int(told * (1000 if form == "epoch_ms" else SECOND))
     try:

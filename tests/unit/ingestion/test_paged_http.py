@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -248,7 +249,13 @@ def test_a_clock_that_runs_ahead_does_not_lead_the_cursor(lake):
 def test_times_in_numbers(lake, form, sent, told):
     start = "2026-11-20T00:00:00Z"
     window = {"startParameter": "from", "format": form, "start": start, "time": "t"}
-    with serving(in_turn(reply([{"t": told}, {"t": None}, {"t": "x"}, {"t": True}, 7]))) as server:
+    with serving(
+        in_turn(
+            reply(
+                [{"t": told}, {"t": None}, {"t": "x"}, {"t": True}, {"t": math.nan}, {"t": 1e99}, 7]
+            )
+        )
+    ) as server:
         contract = asking(lake, server, "nothing", None, {"window": window})
         assert take(lake, paged_http, contract).marks == [micros("2026-11-20 00:00") + 123_000]
         assert server.asked[0].query == {"from": sent}
