@@ -237,14 +237,26 @@ def _marked_last(pages: Iterator[Page], dialect: Dialect) -> Marked:
 
 
 def _marked_each(pages: Iterator[Page], dialect: Dialect) -> Marked:
-    """Let every page move the cursor, as long as pages come in the order of time."""
+    """Let every page move the cursor, as long as pages come in the order of time.
+
+    Where the API tells how many records there are, only the last page does: by then they have
+    been counted.
+    """
     reached = 0
     in_order = True
+    held: tuple[Page, int | None] | None = None
     for page in pages:
+        if held:
+            yield held[0], None
         newest, oldest = dialect.newest(page), dialect.oldest(page) if dialect.oldest else None
         in_order = in_order and (oldest is None or oldest >= reached)
         reached = max(reached, newest or 0)
-        yield page, newest if in_order else None
+        held = (page, newest if in_order else None)
+        if dialect.total(page) is None:
+            yield held
+            held = None
+    if held:
+        yield held
 
 
 def at(body: Any, key: str) -> Any:  # noqa: ANN401 - JSON

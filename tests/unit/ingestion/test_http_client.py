@@ -111,6 +111,11 @@ def test_an_unsound_answer_is_no_delivery(fetch, answer, said):
     assert time.monotonic() - began < 3
 
 
+def test_a_server_is_asked_with_pauses(fetch):
+    found, asked = fetch(in_turn(CSV), path="/{a,b,c}.csv", pauseS=2)
+    assert (found.waits, len(asked)) == ([2.0, 2.0], 3)
+
+
 def test_all_requests_of_a_run_have_an_end(fetch):
     said, asked = fetch(in_turn(Reply(status=500)), attempts=10, totalS=2)
     assert "the run's 2 seconds for requests are used up" in said

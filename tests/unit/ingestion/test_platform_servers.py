@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.protocols import ngsi_ld_server, sensorthings_server, thingsboard
 from lakehouse.errors import SourceUnavailable
-from tests.unit.ingestion.http_server import contract_of, in_turn, reply, serving, take
+from tests.unit.ingestion.http_server import Taken, contract_of, in_turn, reply, serving, take
 from tests.unit.ingestion.lake import utc
 
 
@@ -152,6 +152,24 @@ def test_observations_that_are_not_whole(lake, pages, said):
     with serving(in_turn(*map(reply, pages))) as server, pytest.raises(SourceUnavailable) as failed:
         take(lake, sensorthings_server, things(lake, server))
     assert said in str(failed.value)
+
+
+@pytest.mark.parametrize("told", [10, 11])
+def test_the_cursor_waits_until_all_that_was_told_of_has_come(lake, told):
+    def counted(asked):
+        page = json.loads(frost("?")(asked).body)
+        return reply(page | {"@iot.count": told})
+
+    found = Taken([], [], [], [], set())
+    with serving(counted) as server:
+        contract = things(lake, server, paging={"size": 3})
+        if told == 10:
+            take(lake, sensorthings_server, contract, into=found)
+        else:
+            with pytest.raises(SourceUnavailable, match="tells of 11 records, but only 10 came"):
+                take(lake, sensorthings_server, contract, into=found)
+    last = [micros("2026-11-20 09:00")]
+    assert found.marks == ([None] * 3 + last if told == 10 else [None] * 2)
 
 
 # NGSI-LD
