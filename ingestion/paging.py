@@ -124,6 +124,7 @@ def offers(
         SourceUnavailable: A page could not be had, is unsound, or pages do not end.
     """
     numbers = itertools.count(1)
+    cursor = fetch.cursor
     window = fetch.contract.delivery.window
     if dialect.oldest:  # each page moves the cursor, so nothing is won by cutting time
         window = window.model_copy(update={"hours": None})
@@ -143,9 +144,10 @@ def offers(
                     name=f"{page.asked.path.lstrip('/')} {text(span.low)} page {number}",
                     path=page.answer.path,
                     received_at=client.now(),
-                    marks={"cursor": reached} if reached > fetch.cursor else {},
+                    marks={"cursor": reached} if reached > cursor else {},
                     is_pulled=True,
                 )
+                cursor = max(cursor, reached)
                 page.answer.path.unlink()  # a pulled page is landed when the next is asked for
 
 

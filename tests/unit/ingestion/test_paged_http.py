@@ -233,6 +233,15 @@ def test_a_long_time_is_cut_into_windows_with_a_cursor_each(lake):
     assert [mark for mark in found.marks if mark] == times
 
 
+def test_the_cursor_does_not_go_back(lake):
+    """A server that pays no heed to the time it is asked for sends old rows in every window."""
+    replies = [reply([{"time": f"2026-11-20T0{hour}:00:00Z"}]) for hour in (3, 1, 2)]
+    window = TIMED | {"hours": 4, "time": "time"}
+    with serving(in_turn(*replies)) as server:
+        contract = asking(lake, server, "nothing", None, {"window": window})
+        assert take(lake, paged_http, contract).marks == [micros("2026-11-20 03:00"), None, None]
+
+
 def test_a_clock_that_runs_ahead_does_not_lead_the_cursor(lake):
     ahead = {"id": "x", "time": "2027-01-01T00:00:00Z"}
     with serving(in_turn(reply([ROWS[0], ahead]))) as server:
