@@ -241,7 +241,8 @@ def connect(
     origins = {_origin(address) for address in known}
     for host in options.hosts:
         name, _, port = host.partition(":")
-        origins.add(("https", name, int(port or 443)))
+        schemes = ("https", "http") if options.internal else ("https",)
+        origins |= {(scheme, name, int(port or _DEFAULT_PORTS[scheme])) for scheme in schemes}
     backend = Backend(resolve, options.internal)
     pool = httpcore2.ConnectionPool(
         ssl_context=certificates or httpx2.create_ssl_context(), network_backend=backend

@@ -24,6 +24,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """From a name and a port to addresses."""
 
 _GLOBAL_V6: Final = ipaddress.IPv6Network("2000::/3")
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Forbidden(Exception):
@@ -56,9 +57,9 @@ def objection(address: str, *, internal: bool) -> str | None:
     if isinstance(ip, ipaddress.IPv4Address):
         is_public = ip.is_global and not ip.is_reserved
     else:
-        if ip.ipv4_mapped:
+        if ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in _TRANSLATED:
             return "it hides an IPv4 address"
-        is_public = ip.is_global and ip in _GLOBAL_V6 and ip.sixtofour is None and ip.teredo is None
+        is_public = ip.is_global and ip in _GLOBAL_V6
     return None if is_public or internal else "it is not public"
 
 

@@ -124,6 +124,7 @@ def offers(
         SourceUnavailable: A page could not be had, is unsound, or pages do not end.
     """
     numbers = itertools.count(1)
+    cursor = fetch.cursor
     window = fetch.contract.delivery.window
     if dialect.oldest:  # each page moves the cursor, so nothing is won by cutting time
         window = window.model_copy(update={"hours": None})
@@ -143,9 +144,10 @@ def offers(
                     name=f"{page.asked.path.lstrip('/')} {text(span.low)} page {number}",
                     path=page.answer.path,
                     received_at=client.now(),
-                    marks={"cursor": reached} if reached > fetch.cursor else {},
+                    marks={"cursor": reached} if reached > cursor else {},
                     is_pulled=True,
                 )
+                cursor = max(cursor, reached)
                 page.answer.path.unlink()  # a pulled page is landed when the next is asked for
 
 
@@ -237,14 +239,26 @@ def _marked_last(pages: Iterator[Page], dialect: Dialect) -> Marked:
 
 
 def _marked_each(pages: Iterator[Page], dialect: Dialect) -> Marked:
-    """Let every page move the cursor, as long as pages come in the order of time."""
+    """Let every page move the cursor, as long as pages come in the order of time.
+
+    Where the API tells how many records there are, only the last page does: by then they have
+    been counted.
+    """
     reached = 0
     in_order = True
+    held: tuple[Page, int | None] | None = None
     for page in pages:
+        if held:
+            yield held[0], None
         newest, oldest = dialect.newest(page), dialect.oldest(page) if dialect.oldest else None
         in_order = in_order and (oldest is None or oldest >= reached)
         reached = max(reached, newest or 0)
-        yield page, newest if in_order else None
+        held = (page, newest if in_order else None)
+        if dialect.total(page) is None:
+            yield held
+            held = None
+    if held:
+        yield held
 
 
 def at(body: Any, key: str) -> Any:  # noqa: ANN401 - JSON
@@ -320,7 +334,9 @@ def text(micros: int, form: str = "iso8601") -> str:
 def instant(told: object, form: str = "iso8601") -> int | None:
     """An instant as an API tells it, in epoch microseconds; None when it tells none."""
     if form in ("epoch_ms", "epoch_s"):
-        if isinstance(told, bool) or not isinstance(told, int | float) or abs(told) > _LAST_MS:
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            return None
+        if not abs(told) <= _LAST_MS:  # NaN is not, either
             return None
         return int(told * (1000 if form == "epoch_ms" else SECOND))
     try:

@@ -111,6 +111,11 @@ def test_an_unsound_answer_is_no_delivery(fetch, answer, said):
     assert time.monotonic() - began < 3
 
 
+def test_a_server_is_asked_with_pauses(fetch):
+    found, asked = fetch(in_turn(CSV), path="/{a,b,c}.csv", pauseS=2)
+    assert (found.waits, len(asked)) == ([2.0, 2.0], 3)
+
+
 def test_all_requests_of_a_run_have_an_end(fetch):
     said, asked = fetch(in_turn(Reply(status=500)), attempts=10, totalS=2)
     assert "the run's 2 seconds for requests are used up" in said
@@ -228,7 +233,19 @@ def test_public_addresses_are_fine(ip):
     assert network.objection(ip, internal=False) is None
 
 
-@pytest.mark.parametrize("ip", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1%eth0", "x"])  # noqa: S104
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "169.254.169.254",
+        "0.0.0.0",  # noqa: S104
+        "224.0.0.1",
+        "fe80::1%eth0",
+        "x",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::",
+    ],
+)
 def test_internal_servers_have_ordinary_addresses_too(ip):
     assert network.objection(ip, internal=True)
     assert network.objection("10.1.2.3", internal=True) is None
@@ -259,6 +276,23 @@ def test_other_hosts_are_asked_only_if_the_contract_names_them(lake):
         with pytest.raises(SourceUnavailable, match="does not name this server"):
             client.get(other, lake.inbox / "a")
         assert ("https", "b.example", 443) in client.origins
+        assert ("http", "b.example", 80) in client.origins, "an internal one"
+    assert ("http", "b.example", 80) not in origins_of_public(lake)
+
+
+def origins_of_public(lake):
+    options = {"hosts": ["b.example"], "internal": False}
+    with connect(contract_of(lake, "http", "https://a.example/", options=options)) as client:
+        return client.origins
+
+
+def test_no_proxy_resolves_names_for_us(fetch, monkeypatch):
+    with canary() as state:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{state()[0]}")
+        changes = {"resolve": lambda *_: ["127.0.0.1"]}
+        assert fetch(in_turn(CSV), host="data.example", changes=changes)[0].bodies == [CSV.body]
+        assert state()[1] == 0
 
 
 def test_certificates_are_checked_against_the_name(lake, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -232,6 +233,15 @@ def test_a_long_time_is_cut_into_windows_with_a_cursor_each(lake):
     assert [mark for mark in found.marks if mark] == times
 
 
+def test_the_cursor_does_not_go_back(lake):
+    """A server that pays no heed to the time it is asked for sends old rows in every window."""
+    replies = [reply([{"time": f"2026-11-20T0{hour}:00:00Z"}]) for hour in (3, 1, 2)]
+    window = TIMED | {"hours": 4, "time": "time"}
+    with serving(in_turn(*replies)) as server:
+        contract = asking(lake, server, "nothing", None, {"window": window})
+        assert take(lake, paged_http, contract).marks == [micros("2026-11-20 03:00"), None, None]
+
+
 def test_a_clock_that_runs_ahead_does_not_lead_the_cursor(lake):
     ahead = {"id": "x", "time": "2027-01-01T00:00:00Z"}
     with serving(in_turn(reply([ROWS[0], ahead]))) as server:
@@ -248,7 +258,13 @@ def test_a_clock_that_runs_ahead_does_not_lead_the_cursor(lake):
 def test_times_in_numbers(lake, form, sent, told):
     start = "2026-11-20T00:00:00Z"
     window = {"startParameter": "from", "format": form, "start": start, "time": "t"}
-    with serving(in_turn(reply([{"t": told}, {"t": None}, {"t": "x"}, {"t": True}, 7]))) as server:
+    with serving(
+        in_turn(
+            reply(
+                [{"t": told}, {"t": None}, {"t": "x"}, {"t": True}, {"t": math.nan}, {"t": 1e99}, 7]
+            )
+        )
+    ) as server:
         contract = asking(lake, server, "nothing", None, {"window": window})
         assert take(lake, paged_http, contract).marks == [micros("2026-11-20 00:00") + 123_000]
         assert server.asked[0].query == {"from": sent}

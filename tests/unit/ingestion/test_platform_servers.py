@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.protocols import ngsi_ld_server, sensorthings_server, thingsboard
 from lakehouse.errors import SourceUnavailable
-from tests.unit.ingestion.http_server import contract_of, in_turn, reply, serving, take
+from tests.unit.ingestion.http_server import Taken, contract_of, in_turn, reply, serving, take
 from tests.unit.ingestion.lake import utc
 
 
@@ -103,6 +103,22 @@ def test_pages_out_of_order_do_not_move_the_cursor(lake):
     assert found.marks == [*times, None, None]
 
 
+def test_two_lists_are_not_in_order_together(lake):
+    """The first one's newest must not lead the cursor past what is to come of the second."""
+
+    def answering(asked):
+        number = int(asked.path[len("/v1.1/Datastreams(")])
+        rows = OBSERVATIONS[5:] if number == 1 else OBSERVATIONS[:5]
+        skip = int(asked.query.get("$skip", 0))
+        link = {"@iot.nextLink": f"?$skip={skip + 2}"} if skip + 2 < len(rows) else {}
+        return reply({"value": rows[skip : skip + 2]} | link)
+
+    with serving(answering) as server:
+        found = take(lake, sensorthings_server, things(lake, server, "/v1.1/Datastreams({1,2})"))
+    assert sorted(ids(found)) == list(range(10))
+    assert found.marks == [None] * 5 + [micros("2026-11-20 09:00")]
+
+
 def test_lists_within_a_page_are_followed(lake):
     """An address that expands lists of its own: none is cut at the end of its first page."""
 
@@ -138,6 +154,24 @@ def test_observations_that_are_not_whole(lake, pages, said):
     assert said in str(failed.value)
 
 
+@pytest.mark.parametrize("told", [10, 11])
+def test_the_cursor_waits_until_all_that_was_told_of_has_come(lake, told):
+    def counted(asked):
+        page = json.loads(frost("?")(asked).body)
+        return reply(page | {"@iot.count": told})
+
+    found = Taken([], [], [], [], set())
+    with serving(counted) as server:
+        contract = things(lake, server, paging={"size": 3})
+        if told == 10:
+            take(lake, sensorthings_server, contract, into=found)
+        else:
+            with pytest.raises(SourceUnavailable, match="tells of 11 records, but only 10 came"):
+                take(lake, sensorthings_server, contract, into=found)
+    last = [micros("2026-11-20 09:00")]
+    assert found.marks == ([None] * 3 + last if told == 10 else [None] * 2)
+
+
 # NGSI-LD
 
 
@@ -158,7 +192,10 @@ def entities(count: int, hours: int) -> list[dict[str, object]]:
 
 
 def broker(known, *, most: int = 100, link: bool = False, count: bool = True, zone: str = "Z"):
-    """A broker that answers with `limit` entities and `most` instants of each at a time."""
+    """A broker that answers with `limit` entities and `most` instants of each at a time.
+
+    At the last instant of a partial answer only the first entity has its value.
+    """
 
     def answering(asked):
         query = asked.query
@@ -186,7 +223,17 @@ def broker(known, *, most: int = 100, link: bool = False, count: bool = True, zo
         if len(times) <= most:
             return reply(page, **headers)
         end = times[most - 1]
-        cut = [one | {"no2": [v for v in one["no2"] if v["observedAt"] <= end]} for one in page]
+        cut = [
+            one
+            | {
+                "no2": [
+                    v
+                    for v in one["no2"]
+                    if v["observedAt"] < end or (v["observedAt"] == end and one is page[0])
+                ]
+            }
+            for one in page
+        ]
         told = f"date-time {times[0][:19]}{zone}-{end[:19]}{zone}/*"
         return reply([one for one in cut if one["no2"]], 206, Content_Range=told, **headers)
 
@@ -265,12 +312,12 @@ def test_what_is_no_list_of_entities(lake, body):
 # ThingsBoard
 
 
-def telemetry(**keys: int) -> dict[str, list[dict[str, object]]]:
-    """Keys with so many values, one a minute; every fourth at the instant before it."""
+def telemetry(**keys: tuple[int, int]) -> dict[str, list[dict[str, object]]]:
+    """Keys with so many values, so many minutes apart; every fourth at the instant before it."""
     start = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
     return {
-        key: [{"ts": start + 60_000 * (n - (n % 4 == 3)), "value": n} for n in range(count)]
-        for key, count in keys.items()
+        key: [{"ts": start + 60_000 * step * (n - (n % 4 == 3)), "value": n} for n in range(count)]
+        for key, (count, step) in keys.items()
     }
 
 
@@ -293,7 +340,7 @@ def board(known):
 
 @pytest.mark.parametrize("size", [3, 4, 7, 100])
 def test_telemetry_is_read_to_the_end_of_every_key(lake, size):
-    known = telemetry(temperature=25, humidity=9, silent=0)
+    known = telemetry(temperature=(25, 1), humidity=(9, 7), silent=(0, 1))
     path = "/api/plugins/telemetry/DEVICE/{a,b}/values/timeseries?keys=temperature,humidity,silent"
     with serving(board(known)) as server:
         contract = contract_of(lake, "thingsboard", server.url + path, paging={"size": size})
@@ -304,7 +351,7 @@ def test_telemetry_is_read_to_the_end_of_every_key(lake, size):
         for key, values in json.loads(body).items():
             told.setdefault(key, set()).update(value["value"] for value in values)
     assert told == {"temperature": set(range(25)), "humidity": set(range(9))}
-    newest = micros("2026-11-20 00:24")
+    newest = micros("2026-11-20 00:56")
     assert [mark for mark in found.marks if mark] == [newest]
 
 
