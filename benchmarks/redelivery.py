@@ -32,10 +32,11 @@ def history(folder: Path, size: int) -> Path:
             delta.append_query(
                 bronze,
                 connection,
-                f"""select sensor as device, property as channel, ts::timestamptz as phenomenon_time,
-                    value, 'Cel' as unit, 'good' as quality, {number}::bigint as _batch,
-                    '{number:064d}' as _delivery, row_number() over () as _row,
-                    timestamptz '2027-01-01' as _received_at, timestamptz '2027-01-01' as _landed_at,
+                f"""select sensor as device, property as channel,
+                    ts::timestamptz as phenomenon_time, value, 'Cel' as unit, 'good' as quality,
+                    {number}::bigint as _batch, '{number:064d}' as _delivery,
+                    row_number() over () as _row, timestamptz '2027-01-01' as _received_at,
+                    timestamptz '2027-01-01' as _landed_at,
                     ts::timestamptz::date as partition_date
                 from ({observations.rows(min(5_000_000, size - start), start)})""",
                 tables.TELEMETRY,

@@ -1,0 +1,144 @@
+"""Statistics that we write ourselves hide no row from a reader that prunes by them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse import data_files, delta
+from lakehouse.duck import connect, delta_scan
+
+SCHEMA = pa.schema(
+    [
+        pa.field("number", pa.int64()),
+        pa.field("moment", pa.timestamp("us", tz="UTC")),
+        pa.field("text", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("absent", pa.string()),
+        pa.field("day", pa.date32()),
+    ]
+)
+INSTANTS = st.datetimes(
+    datetime(1851, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)
+)  # fmt: skip
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.none() | INSTANTS,
+        st.none() | st.text(alphabet="aåé\U0001f600'\"\\", max_size=300),
+        st.none() | st.floats(),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def commit(folder: Path, rows: list[tuple], partition_by: tuple[str, ...]) -> Path:
+    address = folder / "table"
+    names = ("number", "moment", "text", "value")
+    table = pa.table(
+        {
+            name: pa.array([row[number] for row in rows], SCHEMA.field(name).type)
+            for number, name in enumerate(names)
+        }
+    )
+    with connect(delta=False) as connection:
+        connection.register("given", table)
+        delta.append_query(
+            address,
+            connection,
+            "select *, date '2026-01-01' + coalesce(abs(number) % 3, 0)::integer as day from given",
+            SCHEMA,
+            partition_by=partition_by,
+            marks={"batch": 1},
+        )
+    return address
+
+
+def told_of(row: tuple) -> str:
+    number, at, text, value = row
+    return repr((number, at and at.astimezone(UTC).isoformat(), text, value))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS, is_partitioned=st.booleans())
+def test_statistics_enclose_every_row(rows, is_partitioned):
+    with TemporaryDirectory() as folder:
+        address = commit(Path(folder), rows, ("day",) if is_partitioned else ())
+        table = delta.open_table(address)
+        held = table.to_pyarrow_table().to_pylist()
+        assert sorted(map(told_of, (tuple(row.values())[:4] for row in held))) == sorted(
+            map(told_of, rows)
+        )
+        assert all(row["absent"] is None for row in held)
+        for action in delta.read_log_entry(address, 1):
+            if "add" not in action:
+                continue
+            told = json.loads(action["add"]["stats"])
+            assert told["nullCount"]["absent"] == told["numRecords"]
+            for name in ("text", "value"):
+                assert name not in told["minValues"]
+        for number, at, *_ in rows:
+            assert number is None or found(address, f"number = {number}")
+            assert at is None or found(address, f"moment = timestamptz '{at.isoformat()}'")
+
+
+def found(address: Path, where: str) -> bool:
+    with connect() as connection:
+        query = f"select count(*) from {delta_scan(address)} where {where}"
+        return bool(connection.execute(query).fetchall()[0][0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS, first=INSTANTS, width=st.integers(0, 10**15))
+def test_scan_between_two_times_misses_no_row(rows, first, width):
+    last = min(first + timedelta(microseconds=width), datetime(9998, 1, 1, tzinfo=UTC))
+    with TemporaryDirectory() as folder:
+        address = commit(Path(folder), rows, ("day",))
+        with connect(delta=False) as connection:
+            scan = data_files.scan(connection, delta.open_table(address), "moment", first, last)
+            expected = sum(1 for _, at, *_ in rows if at is not None and first <= at <= last)
+            if scan is None:
+                assert expected == 0
+                return
+            query = f"select count(*) from {scan} where moment between $1 and $2"
+            assert connection.execute(query, [first, last]).fetchall()[0][0] == expected
+
+
+def test_no_rows_make_no_files(tmp_path):
+    with connect(delta=False) as connection:
+        commit_ = delta.append_query(
+            tmp_path / "t", connection, "select 1::bigint as number where false", SCHEMA,
+            marks={"batch": 1},
+        )  # fmt: skip
+    assert commit_.written
+    assert delta.extent_of(delta.open_table(tmp_path / "t")).rows == 0
+    assert not list((tmp_path / "t").glob("*.parquet"))
+
+
+def test_a_rival_leaves_no_files_behind(tmp_path, monkeypatch):
+    address = commit(tmp_path, [(1, None, None, None)], ())
+    real = data_files.write
+
+    def outrun(*given):
+        files = real(*given)
+        monkeypatch.setattr(data_files, "write", real)
+        commit_again(address)
+        return files
+
+    def commit_again(where: Path) -> None:
+        with connect(delta=False) as connection:
+            delta.append_query(
+                where, connection, "select 2::bigint as number", SCHEMA, marks={"batch": 2}
+            )
+
+    monkeypatch.setattr(data_files, "write", outrun)
+    commit_again(address)
+    assert delta.extent_of(delta.open_table(address)).rows == 2
+    assert len(list(address.glob("*.parquet"))) == 2
