@@ -63,10 +63,18 @@ Step = str | int | Here | All
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where to start (`$`, `^…`, `@`, `@key`, `@received` or "" for the record) and the steps."""
+    """Where a path starts and the steps from there.
+
+    Attributes:
+        text: As the contract writes it.
+        start: `$`, `^…`, `@`, `@key`, `@received`, or "" for the record.
+        out: How many anchors before the record it starts.
+        steps: Names, positions, and `*` in a path to records.
+    """
 
     text: str
     start: str
+    out: int
     steps: tuple[Step, ...]
 
 
@@ -110,7 +118,7 @@ def parse(text: str, place: str) -> Path:
             )
         steps.append(_step(found))
         rest = rest[found.end() :]
-    return Path(text, start, tuple(steps))
+    return Path(text, start, start.count("^"), tuple(steps))
 
 
 def _step(found: re.Match[str]) -> Step:
@@ -179,7 +187,7 @@ def cell(match: Match, path: Path, received: str) -> Json:
     if path.start == "$":
         node = match.anchors[0]
     else:
-        node = match.anchors[max(-1 - len(path.start.strip("@")), -len(match.anchors))]
+        node = match.anchors[max(-1 - path.out, -len(match.anchors))]
     for step in path.steps:
         node = _take(node, step, match.key)
         if node is None:

@@ -165,13 +165,7 @@ def decoded(text: str) -> Json:
         ValueError: It is none.
         RecursionError: It is nested too deeply to be one.
     """
-    found: Json = json.loads(
-        text,
-        object_pairs_hook=_object,
-        parse_int=Number,
-        parse_float=Number,
-        parse_constant=Number,
-    )
+    found: Json = _DECODER.decode(text)
     return found
 
 
@@ -182,6 +176,11 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     marked = paths.Twins(plain)
     marked.pairs = pairs
     return marked
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
+)
 
 
 def _text(node: Json) -> str | None:
