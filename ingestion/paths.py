@@ -1,8 +1,8 @@
 """Paths into JSON: which parts of a document are records, and where in a record a cell is.
 
 A path is a row of steps, `.name`, `["any name"]` or `[number]` (negative from the end). A path to
-records may also hold `[*]` (every item of a list) and `.*` (every value of an object). A path to
-a cell starts at the record, unless it starts with
+records may also hold `[*]` or `.*`: every item of a list, every value of an object. A path to a
+cell starts at the record, unless it starts with
 
     $          the document
     ^          one step out: what the last `*` before the record matched, at last the document;
@@ -39,7 +39,15 @@ _START: Final = re.compile(r"(?P<out>\^+)|(?P<word>@received|@key|@|\$)")
 
 
 class Misplaced(Exception):
-    """A step cannot be taken, because what is there is of another kind; says so in words."""
+    """A step cannot be taken, because what is there is of another kind; says so in words.
+
+    Attributes:
+        node: What is there.
+    """
+
+    def __init__(self, what: str, node: Json = None) -> None:
+        super().__init__(what)
+        self.node = node
 
 
 class Twins(dict[str, Json]):
@@ -142,7 +150,7 @@ def matches(document: Json, path: Path) -> Iterator[Match | Misplaced]:
         empty = False
         yield found
     if empty and missing:
-        yield Misplaced(f"there are no records at {path.text}: {missing[0]}")
+        yield Misplaced(f"there are no records at {path.text}: {missing[0]}", document)
 
 
 def _follow(
@@ -153,10 +161,10 @@ def _follow(
         if isinstance(step, All):
             rest = steps[number + 1 :]
             if not isinstance(node, dict | list):
-                yield Misplaced(f"{kind(node)} stands where a list of records should")
+                yield Misplaced(f"{kind(node)} stands where a list of records should", node)
                 return
             if isinstance(node, Twins):
-                yield Misplaced(twins(node))
+                yield Misplaced(twins(node), node)
                 return
             items = node.values() if isinstance(node, dict) else node
             names: Iterable[str | int] = node if isinstance(node, dict) else range(len(node))
@@ -200,13 +208,13 @@ def cell(match: Match, path: Path, received: str) -> Json:
 def _take(node: Json, step: Step, key: str | int | None) -> Json:
     if isinstance(node, dict) and isinstance(step, str):
         if isinstance(node, Twins):
-            raise Misplaced(twins(node))
+            raise Misplaced(twins(node), node)
         return node.get(step)
     if isinstance(step, Here):
         step = key if key is not None else 0
     if isinstance(node, list) and isinstance(step, int):
         return node[step] if -len(node) <= step < len(node) else None
-    raise Misplaced(f"'{step}' is asked of {kind(node)}")
+    raise Misplaced(f"'{step}' is asked of {kind(node)}", node)
 
 
 def twins(node: Twins) -> str:

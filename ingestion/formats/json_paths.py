@@ -141,19 +141,20 @@ def _taken_apart(
     try:
         document = decoded(text)
     except ValueError as error:
-        yield text[:_SHOWN], f"this is not a whole JSON document: {error}"
+        yield text[:_SHOWN], f"this is not one whole JSON document: {error}"
         return
     except RecursionError:
         yield text[:_SHOWN], _DEEP
         return
     for found in paths.matches(document, where):
-        if isinstance(found, paths.Misplaced):
-            yield text[:_SHOWN], str(found)
-            continue
+        node = found.node if isinstance(found, paths.Misplaced) else found.record
         try:
-            raw = text if is_record else written(found.record)
+            raw = text if is_record else written(node)
         except RecursionError:
             yield text[:_SHOWN], _DEEP
+            continue
+        if isinstance(found, paths.Misplaced):
+            yield raw[:_SHOWN], str(found)
         else:
             yield raw, found
 

@@ -77,7 +77,7 @@ def test_missing_path_is_an_empty_cell(read):
 
 
 BROKEN = [
-    ('{"id": "a", "at": "' + AT + '", "v": 1', "this is not a whole JSON document"),
+    ('{"id": "a", "at": "' + AT + '", "v": 1', "this is not one whole JSON document"),
     (line('1, "v": 2'), "an object names a key twice: v"),
     ("[]", "'v' is asked of a list"),
     ("null", "'v' is asked of null"),
@@ -155,6 +155,17 @@ def test_records_in_lists_of_lists(read):
     ]
     assert rows[2]["reason"] == "a plain value stands where a list of records should"
     assert rows[4]["reason"] == "'v' is asked of null"
+
+
+def test_broken_parts_stand_in_quarantine_as_they_were(lake):
+    broken = {"stations": [{"readings": 1.50}, {"readings": {"x": 2}}, {"readings": [7]}]}
+    contract = lake.source(
+        columns=COLUMNS,
+        delivery=DELIVERY | {"framing": "document", "records": "$.stations[*].readings[*]"},
+    )
+    lake.deliver("a.json", json.dumps(broken).replace("1.5", "1.50"))
+    assert lake.ingest(contract).ledger.quarantined == 3
+    assert [row["raw"] for row in lake.quarantine()] == ["1.50", "2", "7"]
 
 
 @pytest.mark.parametrize(
