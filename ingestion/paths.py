@@ -104,12 +104,13 @@ class Match:
         return self.anchors[-1]
 
 
-def parse(text: str, place: str) -> Path:
+def parse(text: str, place: str, *, many: bool = False) -> Path:
     """Read a path as a contract writes it.
 
     Args:
         text: The path.
         place: Where the contract says it, for the message.
+        many: Whether it may lead to many places, as a path to records does.
 
     Raises:
         ContractError: It is no path.
@@ -120,7 +121,7 @@ def parse(text: str, place: str) -> Path:
     steps: list[Step] = []
     while rest:
         found = _STEP.match(rest)
-        if not found or (start in ("@key", "@received")):
+        if not found or (found["all"] and not many) or start in ("@key", "@received"):
             raise ContractError(
                 Problem(place, f"'{text}' is no path", 'Write steps such as a.b, a[0] or ["a.b"].')
             )

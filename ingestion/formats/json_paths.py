@@ -68,7 +68,7 @@ def records(
         derived: Columns that are no paths.
     """
     place = f"{contract.path}: schema[0].properties"
-    where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records")
+    where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records", many=True)
     names = columns.names(contract)
     plan = [None if name in derived else paths.parse(name, place) for name in names]
     for member in members:
