@@ -106,9 +106,7 @@ def test_header_that_is_not_the_contracts(read, head, reason):
         read(book(head=head))
 
 
-@pytest.mark.parametrize(
-    "content", [b"id;v\n1;2\n", b"PK\x03\x04broken", b"\x00"]
-)
+@pytest.mark.parametrize("content", [b"id;v\n1;2\n", b"PK\x03\x04broken", b"\x00"])
 def test_what_is_no_spreadsheet_is_refused(read, content):
     with pytest.raises(DeliveryRefused, match="this is no readable spreadsheet"):
         read(content)
