@@ -1,8 +1,8 @@
 """Paths into JSON: which parts of a document are records, and where in a record a cell is.
 
 A path is a row of steps, `.name`, `["any name"]` or `[number]` (negative from the end). A path to
-records may also hold `[*]` (every item of a list) and `.*` (every value of an object). A path to
-a cell starts at the record, unless it starts with
+records may also hold `[*]` or `.*`: every item of a list, every value of an object. A path to a
+cell starts at the record, unless it starts with
 
     $          the document
     ^          one step out: what the last `*` before the record matched, at last the document;
@@ -39,7 +39,15 @@ _START: Final = re.compile(r"(?P<out>\^+)|(?P<word>@received|@key|@|\$)")
 
 
 class Misplaced(Exception):
-    """A step cannot be taken, because what is there is of another kind; says so in words."""
+    """A step cannot be taken, because what is there is of another kind; says so in words.
+
+    Attributes:
+        node: What is there.
+    """
+
+    def __init__(self, what: str, node: Json = None) -> None:
+        super().__init__(what)
+        self.node = node
 
 
 class Twins(dict[str, Json]):
@@ -63,10 +71,18 @@ Step = str | int | Here | All
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where to start (`$`, `^…`, `@`, `@key`, `@received` or "" for the record) and the steps."""
+    """Where a path starts and the steps from there.
+
+    Attributes:
+        text: As the contract writes it.
+        start: `$`, `^…`, `@`, `@key`, `@received`, or "" for the record.
+        out: How many anchors before the record it starts.
+        steps: Names, positions, and `*` in a path to records.
+    """
 
     text: str
     start: str
+    out: int
     steps: tuple[Step, ...]
 
 
@@ -88,12 +104,13 @@ class Match:
         return self.anchors[-1]
 
 
-def parse(text: str, place: str) -> Path:
+def parse(text: str, place: str, *, many: bool = False) -> Path:
     """Read a path as a contract writes it.
 
     Args:
         text: The path.
         place: Where the contract says it, for the message.
+        many: Whether it may lead to many places, as a path to records does.
 
     Raises:
         ContractError: It is no path.
@@ -104,13 +121,13 @@ def parse(text: str, place: str) -> Path:
     steps: list[Step] = []
     while rest:
         found = _STEP.match(rest)
-        if not found or (start in ("@key", "@received")):
+        if not found or (found["all"] and not many) or start in ("@key", "@received"):
             raise ContractError(
                 Problem(place, f"'{text}' is no path", 'Write steps such as a.b, a[0] or ["a.b"].')
             )
         steps.append(_step(found))
         rest = rest[found.end() :]
-    return Path(text, start, tuple(steps))
+    return Path(text, start, start.count("^"), tuple(steps))
 
 
 def _step(found: re.Match[str]) -> Step:
@@ -134,7 +151,7 @@ def matches(document: Json, path: Path) -> Iterator[Match | Misplaced]:
         empty = False
         yield found
     if empty and missing:
-        yield Misplaced(f"there are no records at {path.text}: {missing[0]}")
+        yield Misplaced(f"there are no records at {path.text}: {missing[0]}", document)
 
 
 def _follow(
@@ -145,10 +162,10 @@ def _follow(
         if isinstance(step, All):
             rest = steps[number + 1 :]
             if not isinstance(node, dict | list):
-                yield Misplaced(f"{kind(node)} stands where a list of records should")
+                yield Misplaced(f"{kind(node)} stands where a list of records should", node)
                 return
             if isinstance(node, Twins):
-                yield Misplaced(twins(node))
+                yield Misplaced(twins(node), node)
                 return
             items = node.values() if isinstance(node, dict) else node
             names: Iterable[str | int] = node if isinstance(node, dict) else range(len(node))
@@ -179,7 +196,7 @@ def cell(match: Match, path: Path, received: str) -> Json:
     if path.start == "$":
         node = match.anchors[0]
     else:
-        node = match.anchors[max(-1 - len(path.start.strip("@")), -len(match.anchors))]
+        node = match.anchors[max(-1 - path.out, -len(match.anchors))]
     for step in path.steps:
         node = _take(node, step, match.key)
         if node is None:
@@ -192,13 +209,13 @@ def cell(match: Match, path: Path, received: str) -> Json:
 def _take(node: Json, step: Step, key: str | int | None) -> Json:
     if isinstance(node, dict) and isinstance(step, str):
         if isinstance(node, Twins):
-            raise Misplaced(twins(node))
+            raise Misplaced(twins(node), node)
         return node.get(step)
     if isinstance(step, Here):
         step = key if key is not None else 0
     if isinstance(node, list) and isinstance(step, int):
         return node[step] if -len(node) <= step < len(node) else None
-    raise Misplaced(f"'{step}' is asked of {kind(node)}")
+    raise Misplaced(f"'{step}' is asked of {kind(node)}", node)
 
 
 def twins(node: Twins) -> str:

@@ -62,7 +62,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "geojson": Format("Features with their positions", "RFC 7946", geojson.read),
         "xml": Format("XML of any shape, by paths", "XML 1.0, XPath 1.0", xml_paths.read),
         "parquet": Format("Columns of Parquet files", "Apache Parquet 2.11", parquet.read),
-        "excel": Format("Spreadsheets, the last resort", "ECMA-376, MS-XLS", excel.read),
+        "excel": Format("Spreadsheets, the last resort", "ECMA-376", excel.read),
         "px": Format("Tables of statistics in PC-Axis files", "PX-file format 2013", px.read),
         "json_stat2": Format("Tables of statistics in JSON-stat", "JSON-stat 2.0", json_stat.read),
         "pxweb_v1": Format(

@@ -1,11 +1,11 @@
-"""Spreadsheets (.xlsx, .xls, .xlsb, .ods): the last resort, when nothing else is delivered.
+"""Spreadsheets (.xlsx), the last resort when nothing else is delivered.
 
 `delivery.records` names the sheet, unless there is only one; `csv.headerRow` says which row names
-the columns. Dates and times become ISO 8601, whole numbers are written without a point. A sheet
-that reaches the last row its format allows was probably cut there and is refused. An error in a
-cell (#N/A) reads as an empty one.
+the columns. Dates and times become ISO 8601, formulas the value that Excel last saw. A sheet that
+reaches the last row its format allows was probably cut there and is refused, as is the older .xls,
+whose limit of 65,536 rows has cut more than any other.
 
-Source: ECMA-376 and [MS-XLS], read by calamine; row limits of Excel.
+Source: ECMA-376, read by openpyxl; row limits of Excel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 import duckdb
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+import openpyxl
 
 from ingestion import cells, columns
 from ingestion.cells import Row
@@ -26,9 +26,10 @@ from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
 
-LAST_ROW: Final = {"xls": 65_536, "xlsx": 1_048_576}
-_MAX_BYTES: Final = 512 << 20
-"""Unpacked bytes of a workbook, which is read into memory whole."""
+LAST_ROW: Final = 1_048_576
+MAX_BYTES: Final = 512 << 20
+"""Unpacked bytes of a workbook; its shared texts are read into memory whole."""
+_OLD: Final = b"\xd0\xcf\x11\xe0"
 
 
 def read(
@@ -45,86 +46,82 @@ def read(
 
 
 def _rows(member: Member, contract: SourceContract) -> Iterator[Row]:
-    sheet = _sheet(member, contract.delivery.records)
     header = contract.delivery.csv.header_row
-    table = sheet.to_python(skip_empty_area=False)
-    if len(table) < header:
+    titles: list[str] = []
+    places: list[int] = []
+    number = last = 0
+    for number, row in enumerate(_cells(member, contract.delivery.records), start=1):
+        if number < header:
+            continue
+        texts = [_text(cell) for cell in row]
+        if number == header:
+            titles = [(text or "").strip() for text in texts]
+            columns.require(contract, titles, f"{member.label}, row {header}")
+            places = [titles.index(name) for name in columns.names(contract)]
+        elif any(texts):
+            last = number  # formats alone often reach to the end of the sheet
+            raw = json.dumps(dict(zip(titles, texts, strict=False)), ensure_ascii=False)
+            found = [texts[place] if place < len(texts) else None for place in places]
+            yield Row(member.number, number, raw, found)
+    if number < header:
         raise DeliveryRefused(
             Problem(
                 member.label,
-                f"the header should be in row {header}, the sheet has {len(table)}",
+                f"the header should be in row {header}, the sheet has {number}",
                 "Correct delivery.csv.headerRow, or ask for the file again.",
             )
         )
-    titles = [(_text(cell) or "").strip() for cell in table[header - 1]]
-    columns.require(contract, titles, f"{member.label}, row {header}")
-    places = [titles.index(name) for name in columns.names(contract)]
-    for number, row in enumerate(table[header:], start=header + 1):
-        texts = [_text(cell) for cell in row]
-        if any(texts):
-            raw = json.dumps(dict(zip(titles, texts, strict=False)), ensure_ascii=False)
-            yield Row(member.number, number, raw, [texts[place] for place in places])
-
-
-def _sheet(member: Member, name: str | None) -> CalamineSheet:
-    kind = _kind(member)
-    try:
-        with member.path.open("rb") as file:
-            book = CalamineWorkbook.from_filelike(file)
-        if name is None and len(book.sheet_names) == 1:
-            name = book.sheet_names[0]
-        if name not in book.sheet_names:
-            what = f"there is no sheet '{name}'" if name else "there are several sheets"
-            raise DeliveryRefused(
-                Problem(
-                    member.label,
-                    what,
-                    f"Write one as delivery.records: {', '.join(book.sheet_names)[:300]}.",
-                )
-            )
-        sheet = book.get_sheet_by_name(name)
-    except (CalamineError, OSError, ValueError) as error:
-        raise DeliveryRefused(
-            Problem(member.label, f"this is no readable spreadsheet: {error}", "Ask for CSV.")
-        ) from error
-    if sheet.height >= LAST_ROW[kind]:
-        raise DeliveryRefused(
-            Problem(
-                f"{member.label}, sheet {name}",
-                f"it has {sheet.height} rows, all that {kind} can hold; more were probably cut off",
-                "Ask for CSV, or for several files.",
-            )
-        )
-    return sheet
-
-
-def _kind(member: Member) -> str:
-    """Which row limit holds, by the file's first bytes; refuses one that unpacks too large."""
-    with member.path.open("rb") as file:
-        if file.read(2) != b"PK":
-            return "xls"
-    try:
-        with zipfile.ZipFile(member.path) as packed:
-            size = sum(part.file_size for part in packed.infolist())
-    except zipfile.BadZipFile as error:
-        raise DeliveryRefused(
-            Problem(member.label, f"this is no readable spreadsheet: {error}", "Ask for it again.")
-        ) from error
-    if size > _MAX_BYTES:
+    if last >= LAST_ROW:
         raise DeliveryRefused(
             Problem(
                 member.label,
-                f"the workbook unpacks to {size >> 20} MiB, more than {_MAX_BYTES >> 20}",
-                "Ask for CSV.",
+                f"the sheet has {last} rows, all that it can hold; more were probably cut off",
+                "Ask for CSV, or for several files.",
             )
         )
-    return "xlsx"
+
+
+def _cells(member: Member, name: str | None) -> Iterator[tuple[object, ...]]:
+    """The rows of the sheet, as a stream; every way a workbook can be bad becomes a refusal."""
+    _require_workbook(member)
+    try:
+        with member.path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            if name is None and len(book.sheetnames) == 1:
+                name = book.sheetnames[0]
+            if name not in book.sheetnames:
+                what = f"there is no sheet '{name}'" if name else "there are several sheets"
+                remedy = f"Write one as delivery.records: {', '.join(book.sheetnames)[:300]}."
+                raise DeliveryRefused(Problem(member.label, what, remedy))
+            # Without the bound, one cell that claims a far row would make billions of empty ones.
+            yield from book[name].iter_rows(max_row=LAST_ROW, values_only=True)
+    except DeliveryRefused:
+        raise
+    except Exception as error:  # openpyxl lets any error of a damaged file through
+        what = f"this is no readable spreadsheet: {type(error).__name__} {error}"
+        raise DeliveryRefused(Problem(member.label, what[:500], "Ask for CSV.")) from error
+
+
+def _require_workbook(member: Member) -> None:
+    """Refuse what is no .xlsx, and one that unpacks too large, before it is opened."""
+    with member.path.open("rb") as file:
+        is_old = file.read(4) == _OLD
+    what = "this is an .xls of before 2007" if is_old else None
+    try:
+        with zipfile.ZipFile(member.path) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > MAX_BYTES:
+            what = f"the workbook unpacks to {size >> 20} MiB, more than {MAX_BYTES >> 20}"
+    except zipfile.BadZipFile as error:
+        what = what or f"this is no readable spreadsheet: {error}"
+    if what:
+        raise DeliveryRefused(Problem(member.label, what, "Ask for CSV, or for an .xlsx."))
 
 
 def _text(cell: object) -> str | None:
     """The text of a cell; None when it is empty."""
     match cell:
-        case "":
+        case None | "":
             return None
         case bool():
             return "true" if cell else "false"

@@ -151,8 +151,8 @@ select s._row, s._raw, s.stop_id,
         then format('the trip ''{{}}'' is not in trips.txt', s.trip_id)
         else format('the stop ''{{}}'' is not in stops.txt', s.stop_id) end as reason
 from stop_times_{number} s left join runs_{number} r using (trip_id)
-    left join stops_{number} p on p.stop_id = s.stop_id
-where r.trip_id is null or p.stop_id is null
+where r.trip_id is null or s.stop_id not in (select stop_id from stops_{number}
+    where stop_id is not null)
 """
 
 

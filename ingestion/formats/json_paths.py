@@ -147,7 +147,7 @@ def records(
         lines: Only these lines, by file and number.
     """
     place = f"{contract.path}: schema[0].properties"
-    where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records")
+    where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records", many=True)
     names = columns.names(contract)
     plan = [None if name in derived else paths.parse(name, place) for name in names]
     for member in members:
@@ -222,19 +222,20 @@ def _taken_apart(
     try:
         document = decoded(text)
     except ValueError as error:
-        yield text[:_SHOWN], f"this is not a whole JSON document: {error}"
+        yield text[:_SHOWN], f"this is not one whole JSON document: {error}"
         return
     except RecursionError:
         yield text[:_SHOWN], _DEEP
         return
     for found in paths.matches(document, where):
-        if isinstance(found, paths.Misplaced):
-            yield text[:_SHOWN], str(found)
-            continue
+        node = found.node if isinstance(found, paths.Misplaced) else found.record
         try:
-            raw = text if is_record else written(found.record)
+            raw = text if is_record else written(node)
         except RecursionError:
             yield text[:_SHOWN], _DEEP
+            continue
+        if isinstance(found, paths.Misplaced):
+            yield raw[:_SHOWN], str(found)
         else:
             yield raw, found
 
@@ -246,13 +247,7 @@ def decoded(text: str) -> Json:
         ValueError: It is none.
         RecursionError: It is nested too deeply to be one.
     """
-    found: Json = json.loads(
-        text,
-        object_pairs_hook=_object,
-        parse_int=Number,
-        parse_float=Number,
-        parse_constant=Number,
-    )
+    found: Json = _DECODER.decode(text)
     return found
 
 
@@ -263,6 +258,11 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     marked = paths.Twins(plain)
     marked.pairs = pairs
     return marked
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
+)
 
 
 def _text(node: Json) -> str | None:

@@ -94,6 +94,8 @@ def _dimension(described: Mapping[str, Any], name: str) -> Dimension:
     codes = list(index)
     if isinstance(index, dict) and index is not labels:
         codes.sort(key=lambda code: int(index[code]))
+        if [int(index[code]) for code in codes] != list(range(len(codes))):
+            raise ValueError(f"the positions of '{name}' are not 0, 1, 2 and so on")
     return Dimension(name, codes, [str(labels.get(code, code)) for code in codes])
 
 

@@ -257,7 +257,7 @@ class Delivery(Frozen):
     framing: Literal["lines", "document"] = "lines"
     """JSON formats: one document a line, or one document a file."""
     records: str | None = None
-    """Path to the records inside a document, for the formats that read by path."""
+    """Path to the records in a document, for the formats that read by path; or a sheet's name."""
     narrow: NarrowRows | None = None
     """For rows of one measurement each; without it every channel has a column of its own."""
     csv: CsvDialect = CsvDialect()

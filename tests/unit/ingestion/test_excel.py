@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import zipfile
 from datetime import date, datetime
+from time import monotonic
 
 import openpyxl
 import pytest
@@ -103,9 +106,7 @@ def test_header_that_is_not_the_contracts(read, head, reason):
         read(book(head=head))
 
 
-@pytest.mark.parametrize(
-    "content", [b"id;v\n1;2\n", b"PK\x03\x04broken", b"\xd0\xcf\x11\xe0" * 200]
-)
+@pytest.mark.parametrize("content", [b"id;v\n1;2\n", b"PK\x03\x04broken", b"\x00"])
 def test_what_is_no_spreadsheet_is_refused(read, content):
     with pytest.raises(DeliveryRefused, match="this is no readable spreadsheet"):
         read(content)
@@ -118,16 +119,59 @@ def test_cut_workbook_is_refused(read):
             read(whole[:size])
 
 
+def test_old_workbook_is_refused(read):
+    with pytest.raises(DeliveryRefused, match=r"an \.xls of before 2007.*Ask for CSV, or for"):
+        read(b"\xd0\xcf\x11\xe0" * 200)
+
+
 def test_sheet_at_the_row_limit_was_probably_cut(read, monkeypatch):
-    assert excel.LAST_ROW == {"xls": 65_536, "xlsx": 1_048_576}
-    monkeypatch.setitem(excel.LAST_ROW, "xlsx", 6)
-    full = [["2026-01-01", "m", n] for n in range(3)]
+    assert excel.LAST_ROW == 1_048_576
+    monkeypatch.setattr(excel, "LAST_ROW", 6)
+    full = [["2026-01-01", "m", n] for n in range(4)]
     assert len(read(book(*full[:2]))) == 2
-    with pytest.raises(DeliveryRefused, match="has 6 rows, all that xlsx can hold"):
-        read(book(*full))
+    assert len(read(book(*full[:2], [None, None, None, None]))) == 2
+    for count in (3, 4):
+        with pytest.raises(DeliveryRefused, match="has 6 rows, all that it can hold"):
+            read(book(*full[:count]))
+
+
+def changed(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    """A workbook with one of its parts changed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(file, "w") as target:
+        for name in source.namelist():
+            text = source.read(name)
+            assert name != part or old in text
+            target.writestr(name, text.replace(old, new) if name == part else text)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("xl/worksheets/sheet1.xml", b'r="4"', b'r="99999999999"'),
+        ("xl/worksheets/sheet1.xml", b'r="C4"', b'r="ZZZZZZ4"'),
+        ("xl/worksheets/sheet1.xml", b"</sheetData>", b""),
+        ("xl/worksheets/sheet1.xml", b"<sheetData>", b"<sheetDat>"),
+        ("xl/workbook.xml", b"rId1", b"rId9"),
+        ("xl/styles.xml", b"<cellXfs", b"<cellXf"),
+        ("[Content_Types].xml", b"worksheet", b"nothing"),
+    ],
+)  # fmt: skip
+def test_damage_within_never_ends_the_process(read, part, old, new):
+    whole = book(["2026-01-01", "m", 1.5], [datetime(2026, 1, 1), "m", 1.5])
+    begun = monotonic()
+    with contextlib.suppress(DeliveryRefused):
+        assert len(read(changed(whole, part, old, new))) <= 2
+    assert monotonic() - begun < 10
+
+
+def test_error_in_a_cell_is_no_empty_one(read):
+    (row,) = read(book(["2026-01-01", "m", "#N/A"]))
+    assert (row["cell"], row["rule"]) == ("#N/A", "value_unreadable")
 
 
 def test_workbook_that_unpacks_too_large_is_refused(read, monkeypatch):
-    monkeypatch.setattr(excel, "_MAX_BYTES", 1 << 10)
+    monkeypatch.setattr(excel, "MAX_BYTES", 1 << 10)
     with pytest.raises(DeliveryRefused, match="unpacks to"):
         read(book(["2026-01-01", "m", 1]))

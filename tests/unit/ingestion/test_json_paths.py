@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from decimal import Decimal
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import paths
 from ingestion.formats import json_paths
 from lakehouse.errors import ContractError, DeliveryRefused
+from lakehouse.settings import PROJECT
 from tests.unit.ingestion.lake import column
 
 DELIVERY = {
@@ -88,7 +91,7 @@ def test_missing_path_is_an_empty_cell(read):
 
 
 BROKEN = [
-    ('{"id": "a", "at": "' + AT + '", "v": 1', "this is not a whole JSON document"),
+    ('{"id": "a", "at": "' + AT + '", "v": 1', "this is not one whole JSON document"),
     (line('1, "v": 2'), "an object names a key twice: v"),
     ("[]", "'v' is asked of a list"),
     ("null", "'v' is asked of null"),
@@ -168,6 +171,17 @@ def test_records_in_lists_of_lists(read):
     assert rows[4]["reason"] == "'v' is asked of null"
 
 
+def test_broken_parts_stand_in_quarantine_as_they_were(lake):
+    broken = {"stations": [{"readings": 1.50}, {"readings": {"x": 2}}, {"readings": [7]}]}
+    contract = lake.source(
+        columns=COLUMNS,
+        delivery=DELIVERY | {"framing": "document", "records": "$.stations[*].readings[*]"},
+    )
+    lake.deliver("a.json", json.dumps(broken).replace("1.5", "1.50"))
+    assert lake.ingest(contract).ledger.quarantined == 3
+    assert [row["raw"] for row in lake.quarantine()] == ["1.50", "2", "7"]
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -242,7 +256,7 @@ def test_clock_of_rows_starts_with_the_first_record(read):
     assert [str(row["t"]) for row in rows] == ["2026-01-01 00:00:00", "2026-01-01 01:00:00"]
 
 
-@pytest.mark.parametrize("path", ["a..b", "a[", "a[x]", "@key.a", "a]"])
+@pytest.mark.parametrize("path", ["a..b", "a[", "a[x]", "@key.a", "a]", "a[*].b"])
 def test_what_is_no_path_is_said(read, path):
     with pytest.raises(ContractError, match="is no path"):
         read(line("1"), device={"column": path})
@@ -287,10 +301,22 @@ def test_what_is_written_again_is_the_same(document):
 
 @given(st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=6))
 def test_every_item_is_a_record(document):
-    found = paths.matches(json_paths.decoded(json.dumps(document)), paths.parse("$[*]", "here"))
+    found = paths.matches(
+        json_paths.decoded(json.dumps(document)), paths.parse("$[*]", "here", many=True)
+    )
     assert [match.key for match in found if isinstance(match, paths.Match)] == [
         *range(len(document))
     ]
+
+
+def test_example_of_the_guide(lake):
+    page = (PROJECT / "docs" / "formats" / "by_path.md").read_text("utf-8")
+    document, delivery = (
+        re.search(rf"```{language}\n(.*?)```", page, re.S)[1] for language in ("json", "yaml")
+    )
+    contract = lake.source(columns=COLUMNS, delivery=yaml.safe_load(delivery)["delivery"])
+    (row,) = lake.judged(contract, lake.deliver("a.json", document))
+    assert (row["device"], row["t"].hour, row["value"], row["cell"]) == ("7", 10, 1.5, "1.50")
 
 
 def test_real_prices_value_by_value(lake, real_data):

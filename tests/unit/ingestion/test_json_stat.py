@@ -151,6 +151,13 @@ def test_what_is_no_table_is_refused(read, content, form):
         read(content or " ", format=form)
 
 
+def test_positions_of_categories_have_no_holes(read):
+    document = changed()
+    document["dimension"]["Region"]["category"]["index"] = {"0331": 0, "1917": 2}
+    with pytest.raises(DeliveryRefused, match="the positions of 'Region' are not 0, 1, 2"):
+        read(document)
+
+
 def test_values_that_are_no_numbers(read):
     rows = read(changed(value=["..", "-", "x", True, {"a": 1}, 1e400, 7, 8], status=None))
     assert [(row["cell"], row["quality_code"]) for row in rows[:3]] == [
