@@ -72,6 +72,9 @@ def write(
         raise LakeError(
             Problem(str(address), f"the files cannot be written: {error}", "Free space, run again.")
         ) from error
+    for name, rows, *_ in written:
+        if not rows:
+            Path(name).unlink()
     now = int(time.time() * 1000)
     return [
         AddAction(

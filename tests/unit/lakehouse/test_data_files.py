@@ -53,7 +53,7 @@ def commit(folder: Path, rows: list[tuple], partition_by: tuple[str, ...]) -> Pa
         delta.append_query(
             address,
             connection,
-            "select *, date '2026-01-01' + coalesce(abs(number) % 3, 0)::integer as day from given",
+            "select *, date '2026-01-01' + (hash(number) % 3)::integer as day from given",
             SCHEMA,
             partition_by=partition_by,
             marks={"batch": 1},
