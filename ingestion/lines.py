@@ -8,12 +8,14 @@ quarantined by the readers, the rest of the file goes on.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ingestion.deliveries import Member
@@ -23,7 +25,12 @@ UNREADABLE: Final = "�"
 TABLE: Final = "create temp table lines (_file integer, _row bigint, _raw varchar)"
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
+_SMALL: Final = 1 << 20
+"""Bytes up to which a file is read whole; thousands of small files are a common delivery."""
+_AT_ONCE: Final = 32 << 20
+"""Bytes of small files that are handed to DuckDB together."""
 _NO_DELIMITER: Final = "\x1f"
+_NO_TEXT: Final = (_NO_DELIMITER, "\x00", "\ufeff")
 _CONTROL: Final = str.maketrans({_NO_DELIMITER: UNREADABLE, "\x00": UNREADABLE, "\ufeff": None})
 
 
@@ -63,7 +70,16 @@ def load(
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
     connection.execute(TABLE)
+    is_small = {member.number: member.path.stat().st_size <= _SMALL for member in members}
+    for table in _small_files([m for m in members if is_small[m.number]], encoding):
+        connection.register("lines_of_files", table)
+        connection.execute(
+            f"insert into lines from lines_of_files where _row > ? and {_is_filled('_raw')}", [skip]
+        )
+        connection.unregister("lines_of_files")
     for member in members:
+        if is_small[member.number]:
+            continue
         text = _as_utf8(member, encoding)
         if text.stat().st_size == 0:
             continue
@@ -73,6 +89,55 @@ def load(
             raise DeliveryRefused(
                 Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
             ) from error
+
+
+def _is_filled(line: str) -> str:
+    """SQL: whether a line is not blank; trimming long ones would cost more than reading them."""
+    return f"""case when strlen({line}) <= 200 then trim({line}) <> ''
+        else regexp_matches({line}, '[^ ]') end"""
+
+
+def _small_files(members: Sequence[Member], encoding: str) -> Iterator[pa.Table]:
+    """Tables like `lines` of the lines of files, some files at a time."""
+    texts: list[bytes] = []
+    numbers: list[int] = []
+    size = 0
+    for member in members:
+        texts.append(_small_text(member, encoding))
+        numbers.append(member.number)
+        size += len(texts[-1])
+        if size >= _AT_ONCE or member is members[-1]:
+            yield _split(numbers, texts)
+            texts, numbers, size = [], [], 0
+
+
+def _small_text(member: Member, encoding: str) -> bytes:
+    """The text of a file as clean UTF-8 with one kind of line end."""
+    content = member.path.read_bytes()
+    codec = _codec(member, encoding)
+    text = content.decode(codec, errors="replace")
+    if UNREADABLE in text or codec != "utf-8" or any(sign in text for sign in _NO_TEXT):
+        content = text.translate(_CONTROL).encode()
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content
+
+
+def _split(numbers: list[int], texts: list[bytes]) -> pa.Table:
+    """A table like `lines` of the lines of texts, blank ones as well."""
+    # Arrow would check again, slowly, what has been decoded once.
+    whole = pa.array(texts, pa.large_binary()).view(pa.large_string())
+    split = pc.split_pattern(whole, "\n")
+    counts = pc.list_value_length(split).to_numpy()
+    ends = np.cumsum(counts)
+    rows = np.arange(1, counts.sum() + 1) - np.repeat(ends - counts, counts)
+    return pa.table(
+        {
+            "_file": pa.array(np.repeat(np.array(numbers, np.int32), counts)),
+            "_row": pa.array(rows, pa.int64()),
+            "_raw": pc.list_flatten(split),
+        }
+    )
 
 
 def _reader(text: Path) -> pacsv.CSVStreamingReader:
@@ -101,11 +166,11 @@ def _insert(
     connection.register("lines_of_file", reader)
     try:
         connection.execute(
-            """
+            f"""
             insert into lines
             select ?, number, line from (select row_number() over () as number, line
                                          from lines_of_file)
-            where number > ? and trim(line) <> ''
+            where number > ? and {_is_filled("line")}
             """,
             [member.number, skip],
         )
@@ -135,7 +200,7 @@ def _is_clean(path: Path) -> bool:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError:
                 return False
-            if "\ufeff" in text or "\x00" in text or _NO_DELIMITER in text:
+            if any(sign in text for sign in _NO_TEXT):
                 return False
     return not decoder.getstate()[0]
 
