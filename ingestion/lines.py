@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ingestion.deliveries import Member
@@ -30,6 +28,8 @@ _SMALL: Final = 1 << 20
 _AT_ONCE: Final = 32 << 20
 """Bytes of small files that are handed to DuckDB together."""
 _NO_DELIMITER: Final = "\x1f"
+_FILLED: Final = "not regexp_full_match({}, '\\pZ*')"
+"""Whether a line is not blank; DuckDB's trim would cost more than reading the line."""
 _NO_TEXT: Final = (_NO_DELIMITER, "\x00", "\ufeff")
 _CONTROL: Final = str.maketrans({_NO_DELIMITER: UNREADABLE, "\x00": UNREADABLE, "\ufeff": None})
 
@@ -70,15 +70,9 @@ def load(
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
     connection.execute(TABLE)
-    is_small = {member.number: member.path.stat().st_size <= _SMALL for member in members}
-    for table in _small_files([m for m in members if is_small[m.number]], encoding):
-        connection.register("lines_of_files", table)
-        connection.execute(
-            f"insert into lines from lines_of_files where _row > ? and {_is_filled('_raw')}", [skip]
-        )
-        connection.unregister("lines_of_files")
+    done = _load_small(connection, members, skip) if _is_utf8(members, encoding) else set()
     for member in members:
-        if is_small[member.number]:
+        if member.number in done:
             continue
         text = _as_utf8(member, encoding)
         if text.stat().st_size == 0:
@@ -91,53 +85,65 @@ def load(
             ) from error
 
 
-def _is_filled(line: str) -> str:
-    """SQL: whether a line is not blank; trimming long ones would cost more than reading them."""
-    return f"""case when strlen({line}) <= 200 then trim({line}) <> ''
-        else regexp_matches({line}, '[^ ]') end"""
+def _is_utf8(members: Sequence[Member], encoding: str) -> bool:
+    return bool(members) and _codec(members[0], encoding) == "utf-8"
 
 
-def _small_files(members: Sequence[Member], encoding: str) -> Iterator[pa.Table]:
-    """Tables like `lines` of the lines of files, some files at a time."""
-    texts: list[bytes] = []
-    numbers: list[int] = []
+def _load_small(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], skip: int
+) -> set[int]:
+    """Load the small files that are clean UTF-8, many in one statement; their numbers.
+
+    The others, and those whose name would be taken for a pattern, are left to be read one by one.
+    """
+    done: set[int] = set()
+    unclean = " or ".join(f"contains(text, chr({ord(sign)}))" for sign in ("\r", *_NO_TEXT))
+    for group in _groups(members):
+        connection.register(
+            "small_files",
+            pa.table({"filename": list(group), "_file": pa.array(group.values(), pa.int32())}),
+        )
+        connection.execute(
+            f"""
+            create or replace temp table small_texts as
+            select _file, text
+            from (select filename, try(decode(content)) as text from read_blob(?))
+                join small_files using (filename)
+            where text is not null and not ({unclean})
+            """,
+            [list(group)],
+        )
+        connection.execute(
+            f"""
+            insert into lines
+            select * from (
+                select _file, generate_subscripts(cut, 1) as _row, unnest(cut) as _raw
+                from (select _file, string_split(text, chr(10)) as cut from small_texts)
+            ) where _row > ? and {_FILLED.format("_raw")}
+            """,
+            [skip],
+        )
+        done |= {row[0] for row in connection.execute("select _file from small_texts").fetchall()}
+        connection.execute("drop table small_texts")
+        connection.unregister("small_files")
+    return done
+
+
+def _groups(members: Sequence[Member]) -> Iterator[dict[str, int]]:
+    """Paths and numbers of small files, some megabytes at a time."""
+    group: dict[str, int] = {}
     size = 0
     for member in members:
-        texts.append(_small_text(member, encoding))
-        numbers.append(member.number)
-        size += len(texts[-1])
-        if size >= _AT_ONCE or member is members[-1]:
-            yield _split(numbers, texts)
-            texts, numbers, size = [], [], 0
-
-
-def _small_text(member: Member, encoding: str) -> bytes:
-    """The text of a file as clean UTF-8 with one kind of line end."""
-    content = member.path.read_bytes()
-    codec = _codec(member, encoding)
-    text = content.decode(codec, errors="replace")
-    if UNREADABLE in text or codec != "utf-8" or any(sign in text for sign in _NO_TEXT):
-        content = text.translate(_CONTROL).encode()
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return content
-
-
-def _split(numbers: list[int], texts: list[bytes]) -> pa.Table:
-    """A table like `lines` of the lines of texts, blank ones as well."""
-    # Arrow would check again, slowly, what has been decoded once.
-    whole = pa.array(texts, pa.large_binary()).view(pa.large_string())
-    split = pc.split_pattern(whole, "\n")
-    counts = pc.list_value_length(split).to_numpy()
-    ends = np.cumsum(counts)
-    rows = np.arange(1, counts.sum() + 1) - np.repeat(ends - counts, counts)
-    return pa.table(
-        {
-            "_file": pa.array(np.repeat(np.array(numbers, np.int32), counts)),
-            "_row": pa.array(rows, pa.int64()),
-            "_raw": pc.list_flatten(split),
-        }
-    )
+        path, bytes_there = str(member.path), member.path.stat().st_size
+        if bytes_there > _SMALL or path in group or any(sign in path for sign in "*?["):
+            continue
+        if size + bytes_there > _AT_ONCE:
+            yield group
+            group, size = {}, 0
+        group[path] = member.number
+        size += bytes_there
+    if group:
+        yield group
 
 
 def _reader(text: Path) -> pacsv.CSVStreamingReader:
@@ -170,7 +176,7 @@ def _insert(
             insert into lines
             select ?, number, line from (select row_number() over () as number, line
                                          from lines_of_file)
-            where number > ? and {_is_filled("line")}
+            where number > ? and {_FILLED.format("line")}
             """,
             [member.number, skip],
         )

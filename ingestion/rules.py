@@ -1,8 +1,8 @@
 """Row rules: what makes an offered row break its contract, as SQL over whole batches.
 
 The first rule that speaks decides; its name and a sentence go with the row to quarantine.
-Rows without a value are not broken but left out, counted under the rule `empty_value`, unless
-the contract says that the channel must have one.
+Rows that are no measurements (`LEFT_OUT`) are not broken but left out, counted under their rule.
+A row without a value is one of them, unless the contract says that the channel must have one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from lakehouse.settings import Settings
 
 FUTURE_MINUTES: Final = 10
 """How far a sensor's clock may be ahead of the moment its delivery was received."""
+
+LEFT_OUT: Final = ("empty_value", "simulated", "base_record")
+"""Rules that leave a row out: an empty value, a message typed in for a test, a record that only
+tells what the others have in common. They are counted, never quarantined."""
 
 _CHANNELS: Final = pa.schema(
     [
@@ -96,7 +100,7 @@ def judge(
             case when is_known then unit else coalesce(unit_named, unit_told) end as unit,
             case
                 when rule is null then 'sound'
-                when rule = 'empty_value' then 'filtered'
+                when rule in {LEFT_OUT} then 'filtered'
                 else 'broken'
             end as verdict,
             coalesce(found_reason, case rule

@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history
+from ingestion.formats import delimited, ignition_history, lorawan
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -42,7 +42,29 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "csv": Format("Delimited text in a declared dialect", "RFC 4180", delimited.read),
         "chirpstack_v4": Format(
-            "LoRaWAN uplinks of ChirpStack v4", "ChirpStack v4, event `up`", chirpstack.read
+            "LoRaWAN uplinks of ChirpStack v4",
+            "ChirpStack v4, event `up`",
+            lorawan.reader("chirpstack_v4"),
+        ),
+        "chirpstack_v3": Format(
+            "LoRaWAN uplinks of ChirpStack v3",
+            "ChirpStack v3, event `up`",
+            lorawan.reader("chirpstack_v3"),
+        ),
+        "things_stack_v3": Format(
+            "LoRaWAN uplinks of The Things Stack v3, live or from its Storage API",
+            "The Things Stack v3, Data Formats",
+            lorawan.reader("things_stack_v3"),
+        ),
+        "loriot": Format(
+            "LoRaWAN uplinks of LORIOT",
+            "LORIOT, Uplink Data Message",
+            lorawan.reader("loriot"),
+        ),
+        "thingpark": Format(
+            "LoRaWAN uplinks of Actility ThingPark",
+            "ThingPark, `DevEUI_uplink`",
+            lorawan.reader("thingpark"),
         ),
         "ignition_history": Format(
             "Values of an Ignition Tag Historian, as pulled",
