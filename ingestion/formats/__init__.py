@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import delimited, ignition_history, lorawan
+from ingestion.formats import delimited, ignition_history, lorawan, senml
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -66,6 +66,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "ThingPark, `DevEUI_uplink`",
             lorawan.reader("thingpark"),
         ),
+        "senml": Format("Sensor Measurement Lists (SenML) in JSON", "RFC 8428", senml.read),
         "ignition_history": Format(
             "Values of an Ignition Tag Historian, as pulled",
             "Ignition Database Table Reference 8.3",
