@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import delimited, ignition_history, lorawan, senml
+from ingestion.formats import delimited, ignition_history, line_protocol, lorawan, senml
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -67,6 +67,9 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             lorawan.reader("thingpark"),
         ),
         "senml": Format("Sensor Measurement Lists (SenML) in JSON", "RFC 8428", senml.read),
+        "influx_line_protocol": Format(
+            "InfluxDB line protocol", "InfluxDB v2, Line protocol", line_protocol.read
+        ),
         "ignition_history": Format(
             "Values of an Ignition Tag Historian, as pulled",
             "Ignition Database Table Reference 8.3",

@@ -155,6 +155,15 @@ class PositionRule(Frozen):
     latitude: str
 
 
+class LineProtocol(Frozen):
+    """How line protocol is written and named."""
+
+    precision: Literal["ns", "us", "ms", "s"] = "ns"
+    """Unit of its times since 1970."""
+    channel: Literal["field", "measurement_field"] = "field"
+    """What a channel is called: `field`, or `measurement.field`."""
+
+
 class Pull(Frozen):
     """How gently a pulled source is asked.
 
@@ -185,6 +194,7 @@ class Delivery(Frozen):
     narrow: NarrowRows | None = None
     """For rows of one measurement each; without it every channel has a column of its own."""
     csv: CsvDialect = CsvDialect()
+    line_protocol: LineProtocol = LineProtocol()
     time: TimeRule | None = None
     device: DeviceRule | None = None
     quality: QualityRule | None = None
