@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion import rules
+from ingestion import frame_counters, rules, uplinks
 from ingestion.archives import unpack
 from ingestion.deliveries import Landed, Member, delivery_mark
 from ingestion.formats import FORMATS
@@ -111,17 +111,18 @@ def _compare(
     """Make `settled`: every judged row with its fate.
 
     A fate is `landed`, `quarantined`, `duplicate` or `filtered`. A sound row is a duplicate if
-    the batch or bronze already has one with the same content; the same key with another value
-    is a correction and lands. A broken row is one if quarantine holds the same row of another
+    the batch or bronze already has one with the same content, or the same reading of the same
+    LoRaWAN uplink, brought by another gateway; the same key with another value is a correction
+    and lands. A broken row is one if quarantine holds the same row of another
     delivery; of this delivery, an attempt that was cut short has left it there (`is_held`).
     """
     connection.execute(
-        """
+        f"""
         create or replace temp table sound as
         select _file, _row, device, channel, timezone('UTC', t) as phenomenon_time,
             timezone('UTC', t_end) as phenomenon_time_end, value, text, unit, quality,
             quality_code, timezone('UTC', result_time) as result_time, longitude, latitude,
-            attributes, is_known,
+            attributes, is_known, {uplinks.identity("attributes")} as uplink,
             row_number() over (
                 partition by device, channel, t, t_end, value, text, quality, quality_code,
                     result_time
@@ -140,6 +141,7 @@ def _compare(
         f"""
         create or replace temp table landing as
         select s.*, case when occurrence > 1 or {_is_known(connection, settings, contract)}
+                or s.rowid in ({uplinks.repeats("sound")})
             then 'duplicate' else 'landed' end as fate
         from sound s;
 
@@ -163,17 +165,19 @@ def _is_known(
 ) -> str:
     """SQL: whether bronze has a row with the content of `s`."""
     bronze = tables.bronze(settings, contract.id)
-    first, last = connection.execute(
-        "select min(phenomenon_time)::varchar, max(phenomenon_time)::varchar from sound"
+    first, last, has_uplinks = connection.execute(
+        """select min(phenomenon_time)::varchar, max(phenomenon_time)::varchar, count(uplink) > 0
+        from sound"""
     ).fetchall()[0]
     if first is None or not delta.exists(bronze):
         return "false"
+    of_uplink = f" or {uplinks.is_known(delta_scan(bronze), first, last)}" if has_uplinks else ""
     # Delta statistics cut times to milliseconds, so the range is widened by one.
     return f"""exists (
         select 1 from {delta_scan(bronze)} b
         where b.phenomenon_time >= timestamptz '{first}' - interval 1 millisecond
             and b.phenomenon_time <= timestamptz '{last}' + interval 1 millisecond
-            and {_SAME_CONTENT})"""
+            and {_SAME_CONTENT}){of_uplink}"""
 
 
 _SAME_PLACE = """q._delivery = w._delivery and q._member is not distinct from w._member
@@ -207,6 +211,8 @@ def _receipts(
     ).fetchall():
         filtered.setdefault(delivery, {})[rule] = rows
     findings = _findings(connection, contract)
+    for delivery, finding in frame_counters.findings(connection):
+        findings.setdefault(delivery, []).append(finding)
     return tuple(
         Receipt(
             delivery=delivery.sha256,
