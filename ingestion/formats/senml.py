@@ -75,18 +75,25 @@ def read(
         select _file, _row as pack, rule as damage, {_PACK_PROBLEM} as problem,
             {_HAS_LATER_BASES} as has_later_bases,
             case when len(records) > 0 then records else [null] end as records,
-            sum(greatest(len(records), 1)) over (partition by _file order by _row)
-                - greatest(len(records), 1) as before
+            {_before(contract)} as before
         from checked;
 
-        create temp table resolved as
-        select _file, _row, damage, problem, {_typed()}
-        from (
+        create temp view based as
             {_based("not has_later_bases", "first.{0}")}
             union all by name
-            {_based("has_later_bases", _FILLED)}
-        );
+            {_based("has_later_bases", _FILLED)};
 
+        create temp table resolved as
+        select _file, _row, name, unit, seconds < {_RELATIVE_BELOW} as is_relative, t, cell,
+            value, text, has_value, sum_cell, sum, {_RULE} as rule,
+            case when problem is not null then problem
+                when wrong is not null then format('the field {{}} is of the wrong type', wrong)
+                when n_values > 1 then format('the record has {{}} values', n_values) end as reason
+        from (
+            select *, {_RESOLVED}
+            from (select _file, _row, damage, problem, {_typed()} from based)
+                join files using (_file)
+        );
         create temp table names as
         select name, path.device as device, nullif(path.channel, '') as channel,
             case when not regexp_full_match(name, '[A-Za-z0-9][A-Za-z0-9:./_-]*')
@@ -100,6 +107,14 @@ def read(
 
 _FILLED: Final = """last_value(record.{0} ignore nulls)
     over (partition by _file, pack order by number)"""
+
+
+def _before(contract: SourceContract) -> str:
+    """SQL of the number of records that stand in the file before a pack."""
+    if contract.delivery.framing == "document":
+        return "0"
+    length = "greatest(len(records), 1)"
+    return f"sum({length}) over (partition by _file order by _row) - {length}"
 
 
 def _based(which: str, base: str) -> str:
@@ -179,53 +194,48 @@ _RECORDS: Final = """
         from packs p join lines l on p._file = l._file and p.pack = l._row
     )"""
 
-_VALUES: Final = """(v_cell is not null)::integer + (vs is not null)::integer
-    + (vb is not null)::integer + (vd is not null)::integer"""
-_HAS_VALUE: Final = f"({_VALUES} = 1 or ({_VALUES} = 0 and bv is not null and s is null))"
-_RULE: Final = f"""case
+_NOW_S: Final = f"case when seconds < {_RELATIVE_BELOW} then epoch_us(received_at) / 1e6 else 0 end"
+_RESOLVED: Final = f"""
+    (v_cell is not null)::integer + (vs is not null)::integer + (vb is not null)::integer
+        + (vd is not null)::integer as n_values,
+    n_values = 1 or n_values = 0 and bv is not null and s is null as has_value,
+    {clocks.from_epoch_ms(f"(({_NOW_S}) + seconds) * 1e3")} as t,
+    coalesce(v_cell, vb, vs, vd, bv::varchar) as cell, coalesce(vs, vd) as text,
+    case when vb is not null then (vb = 'true')::integer::double
+        when vs is null and vd is null then coalesce(v, 0) + coalesce(bv, 0) end as value,
+    coalesce(s_cell, bs::varchar) as sum_cell,
+    case when sum_cell is not null then coalesce(s, 0) + coalesce(bs, 0) end as sum"""
+_RULE: Final = """case
     when damage is not null then damage
     when problem is not null then 'format'
     when is_bare and has_base then 'base_record'
-    when wrong is not null or {_VALUES} > 1 then 'layout'
+    when wrong is not null or n_values > 1 then 'layout'
     when name = '' then 'device_missing'
-    when name_rule is not null then name_rule
     when t is null then 'time_unreadable'
-    when not {_HAS_VALUE} and s is null and bs is null then 'no_measurement' end"""
-_REASON: Final = f"""case
-    when problem is not null then problem
-    when rule = 'base_record' then 'the record only has base fields'
-    when wrong is not null then format('the field {{}} is of the wrong type', wrong)
-    when rule = 'layout' and name_rule is null
-        then format('the record has {{}} values', {_VALUES})
-    when rule = 'device_missing' then 'the record has no name'
-    when rule = 'layout' then format('the name ''{{}}'' has signs that names may not have', name)
-    when rule = 'tag_path' then format('the name ''{{}}'' does not fit the contract', name)
-    when rule = 'time_unreadable' then format('no calendar has the time {{}}', seconds)
-    when rule = 'no_measurement' then 'the record has no value' end"""
-_NOW_S: Final = f"case when seconds < {_RELATIVE_BELOW} then epoch_us(received_at) / 1e6 else 0 end"
+    when not has_value and sum is null then 'no_measurement' end"""
+_REASON: Final = """coalesce(reason, case rule
+    when 'base_record' then 'the record only has base fields'
+    when 'device_missing' then 'the record has no name'
+    when 'layout' then format('the name ''{}'' has signs that names may not have', name)
+    when 'tag_path' then format('the name ''{}'' does not fit the contract', name)
+    when 'time_unreadable' then 'no calendar has the time'
+    when 'no_measurement' then 'the record has no value' end)"""
+_CHANNEL: Final = "coalesce(channel, unit, 'value')"
+_ATTRIBUTES: Final = """case when is_relative then '{"time_source": "received_at"}' end"""
 
 _OFFER: Final = f"""
-    with judged_records as (
-        select *, {_RULE} as rule
-        from (
-            select r.*, n.device, coalesce(n.channel, r.unit, 'value') as channel, n.name_rule,
-                {clocks.from_epoch_ms(f"(({_NOW_S}) + seconds) * 1e3")} as t,
-                case when seconds < {_RELATIVE_BELOW}
-                    then '{{"time_source": "received_at"}}' end as attributes
-            from resolved r join files using (_file) left join names n on r.name = n.name
-        )
-    )
-    select _file, _row, device, channel, t, unit, attributes,
-        coalesce(v_cell, vb, vs, vd, bv::varchar) as cell,
-        case when vb is not null then (vb = 'true')::integer::double
-            when vs is null and vd is null then coalesce(v, 0) + coalesce(bv, 0) end as value,
-        coalesce(vs, vd) as text
-    from judged_records where rule is null and {_HAS_VALUE}
+    select _file, _row, device, {_CHANNEL} as channel, t, cell, value, text, unit,
+        {_ATTRIBUTES} as attributes
+    from resolved join names using (name) where rule is null and name_rule is null and has_value
     union all by name
-    select _file, _row, device, channel || '.sum' as channel, t, attributes,
-        coalesce(s_cell, bs::varchar) as cell, coalesce(s, 0) + coalesce(bs, 0) as value
-    from judged_records where rule is null and (s is not null or bs is not null)
+    select _file, _row, device, {_CHANNEL} || '.sum' as channel, t, sum_cell as cell,
+        sum as value, {_ATTRIBUTES} as attributes
+    from resolved join names using (name)
+    where rule is null and name_rule is null and sum is not null
     union all by name
-    select _file, _row, nullif(device, '') as device, t, 'bad' as quality, rule,
-        {_REASON} as reason
-    from judged_records where rule is not null"""
+    select _file, _row, device, t, 'bad' as quality, rule, {_REASON} as reason
+    from (
+        select _file, _row, nullif(device, '') as device, t, name, reason,
+            coalesce(rule, name_rule) as rule
+        from resolved join names using (name) where coalesce(rule, name_rule) is not null
+    )"""
