@@ -74,14 +74,21 @@ def read(
         create temp table packs as
         select _file, _row as pack, rule as damage, {_PACK_PROBLEM} as problem,
             {_HAS_LATER_BASES} as has_later_bases,
-            case when len(records) > 0 then records else [null] end as records,
-            {_before(contract)} as before
+            records, {_before(contract)} as before
         from checked;
 
         create temp view based as
-            {_based("not has_later_bases", "first.{0}")}
+            {_based("not has_later_bases", "records[1].{0}", "{0}")}
             union all by name
-            {_based("has_later_bases", _FILLED)};
+            {_based("has_later_bases", "null", _FILLED)}
+            union all by name
+            select _file, (before + 1)::bigint as _row, damage, problem,
+                false as is_bare, false as has_base
+            from packs where problem is not null and coalesce(len(records), 0) = 0;
+
+        -- Kept, because a view would be worked out again for every use of its columns.
+        create temp table typed as
+        select _file, _row, damage, problem, {_typed()} from based;
 
         create temp table resolved as
         select _file, _row, name, unit, seconds < {_RELATIVE_BELOW} as is_relative, t, cell,
@@ -90,9 +97,7 @@ def read(
                 when wrong is not null then format('the field {{}} is of the wrong type', wrong)
                 when n_values > 1 then format('the record has {{}} values', n_values) end as reason
         from (
-            select *, {_RESOLVED}
-            from (select _file, _row, damage, problem, {_typed()} from based)
-                join files using (_file)
+            select *, {_RESOLVED} from typed join files using (_file)
         );
         create temp table names as
         select name, path.device as device, nullif(path.channel, '') as channel,
@@ -117,8 +122,15 @@ def _before(contract: SourceContract) -> str:
     return f"sum({length}) over (partition by _file order by _row) - {length}"
 
 
-def _based(which: str, base: str) -> str:
-    """Records with the base fields that are in force for them."""
+def _based(which: str, first: str, base: str) -> str:
+    """Records with the base fields that are in force for them.
+
+    Args:
+        which: SQL of the packs that are meant.
+        first: SQL of a base field of a pack.
+        base: SQL of a base field of a record.
+    """
+    firsts = ", ".join(f"{first.format(name)} as {name}" for name in _BASES)
     bases = ", ".join(f"{base.format(name)}::varchar as {name}" for name in _BASES)
     own = ", ".join(f"record.{name}::varchar as {name}" for name in _OWN)
     bare = " and ".join(f"record.{name} is null" for name in _OWN)
@@ -127,7 +139,7 @@ def _based(which: str, base: str) -> str:
         select _file, (before + number)::bigint as _row, damage, problem, {bases}, {own},
             {bare} as is_bare, {has_base} as has_base
         from (
-            select _file, pack, before, damage, problem, records[1] as first,
+            select _file, pack, before, damage, problem, {firsts},
                 unnest(records) as record, generate_subscripts(records, 1) as number
             from packs where {which}
         )"""
@@ -190,7 +202,8 @@ _RECORDS: Final = """
             unnest(case when damage is null and json_array_length(_raw::json) > 0
                 then list_transform(from_json(_raw::json, '["JSON"]'), lambda r: r::varchar)
                 else [_raw] end) as _raw,
-            generate_subscripts(records, 1) as number
+            generate_subscripts(case when len(records) > 0 then records else [null] end, 1)
+                as number
         from packs p join lines l on p._file = l._file and p.pack = l._row
     )"""
 
