@@ -84,7 +84,9 @@ def _best(gateways: str, field: str) -> str:
 
 
 def _first(gateways: str, field: str) -> str:
-    return f"list_min(list_transform({gateways}, lambda gateway: gateway.{field}))"
+    # As texts `05Z` stands after `05.9Z`, but `05+00:00` before `05.9+00:00`.
+    text = f"replace(nullif(gateway.{field}, ''), 'Z', '+00:00')"
+    return f"list_min(list_transform({gateways}, lambda gateway: {text}))"
 
 
 CHIRPSTACK_V4: Final = NetworkServer(

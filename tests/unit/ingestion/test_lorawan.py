@@ -194,6 +194,13 @@ def test_best_clock_that_there_is(read, message, seconds, time_source):
     assert told(row)["time_source"] == time_source
 
 
+def test_earliest_of_the_gateways_that_know_the_time(read):
+    times = ["2026-02-06T09:46:05.9Z", "", None, "2026-02-06T09:46:05Z", "2026-02-06T09:46:06Z"]
+    gateways = [{"gps_time": time} for time in times]
+    (row, _) = read("things_stack_v3", things_stack({"rx_metadata": gateways}))
+    assert str(row["t"]) == "2026-02-06 09:46:05"
+
+
 def test_time_that_the_device_tells(read):
     rule = {"columns": ["when"], "format": "%Y-%m-%d %H:%M:%S", "zone": "Europe/Stockholm"}
     told_by_device = things_stack(
