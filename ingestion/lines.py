@@ -96,7 +96,6 @@ def _load_small(
 
     The others, and those whose name would be taken for a pattern, are left to be read one by one.
     """
-    done: set[int] = set()
     unclean = " or ".join(f"contains(text, chr({ord(sign)}))" for sign in ("\r", *_NO_TEXT))
     for group in _groups(members):
         connection.register(
@@ -105,28 +104,22 @@ def _load_small(
         )
         connection.execute(
             f"""
-            create or replace temp table small_texts as
-            select _file, text
-            from (select filename, try(decode(content)) as text from read_blob(?))
-                join small_files using (filename)
-            where text is not null and not ({unclean})
-            """,
-            [list(group)],
-        )
-        connection.execute(
-            f"""
             insert into lines
             select * from (
                 select _file, generate_subscripts(cut, 1) as _row, unnest(cut) as _raw
-                from (select _file, string_split(text, chr(10)) as cut from small_texts)
+                from (
+                    select _file, string_split(text, chr(10)) as cut
+                    from (select filename, try(decode(content)) as text from read_blob(?))
+                        join small_files using (filename)
+                    where text is not null and not ({unclean})
+                )
             ) where _row > ? and {_FILLED.format("_raw")}
             """,
-            [skip],
+            [list(group), skip],
         )
-        done |= {row[0] for row in connection.execute("select _file from small_texts").fetchall()}
-        connection.execute("drop table small_texts")
         connection.unregister("small_files")
-    return done
+    # A file without any line is read once more, and has none then either.
+    return {row[0] for row in connection.execute("select distinct _file from lines").fetchall()}
 
 
 def _groups(members: Sequence[Member]) -> Iterator[dict[str, int]]:

@@ -66,19 +66,25 @@ def _read(
 
 
 def _told(server: NetworkServer, rule: TimeRule | None) -> str:
-    """Statement that makes view `told`: what each document says."""
+    """Statement that makes table `told`: what each document says."""
     text = "_raw"
     if server.wrapper:
         wrapped = literal(f'^\\s*\\{{\\s*"{server.wrapper}"\\s*:')
         text = f"""case when regexp_matches(_raw, {wrapped})
             then (try_cast(_raw as json)->'$.{server.wrapper}')::varchar else _raw end"""
     needs = " ".join(f"when ({value}) is null then {literal(path)}" for path, value in server.needs)
+    others = " ".join(
+        f"when contains(_raw, {literal(other.mark)}) then {literal(other.title)}"
+        for other in SERVERS.values()
+        if other is not server
+    )
     zero = "'0'" if server.omits_zero else "null"
     # Each text is parsed once: what is no JSON is known by what from_json makes of it.
     return f"""
-        create temp view told as
-        select * exclude (event, read_as), {server.device} as device, {server.data} as data,
+        create temp table told as
+        select _file, _row, {server.device} as device, {server.data} as data,
             {server.decoded} as decoded, case {needs} end as missing,
+            case when missing is not null then case {others} end end as looks_like,
             [{", ".join(f"({clock.text})" for clock in server.clocks)}] as clock_texts,
             {server.longitude} as longitude, {server.latitude} as latitude,
             {server.simulated} as is_simulated, {server.deduplication} as deduplication_id,
@@ -161,15 +167,10 @@ _RULE: Final = f"""case
 
 def _reason(server: NetworkServer) -> str:
     """SQL of why a document cannot be taken, in words."""
-    others = " ".join(
-        f"when contains(_raw, {literal(other.mark)}) then ' (it looks like {other.title})'"
-        for other in SERVERS.values()
-        if other is not server
-    )
     return f"""case rule
         when 'encoding' then 'bytes that are not utf-8'
         when 'format' then 'no {server.title} uplink: ' || missing || ' is missing'
-            || case {others} else '' end
+            || coalesce(format(' (it looks like {{}})', looks_like), '')
         when 'simulated' then 'the uplink was typed in for a test'
         when 'time_missing' then 'the event has no time'
         when 'no_measurement' then 'the uplink carries neither decoded values nor a payload'
