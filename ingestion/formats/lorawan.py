@@ -16,7 +16,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion import atoms, clocks, documents
+from ingestion import json_atoms, clocks, documents
 from ingestion.deliveries import Member
 from ingestion.formats.network_servers import SERVERS, NetworkServer
 from ingestion.offered import Reading
@@ -220,8 +220,8 @@ leaves as (
         to_json(data)::varchar as atom
     from uplinks where rule is null and coalesce(cardinality(readings), 0) = 0
 )
-select _file, _row, device, channel, t, {atoms.cell("atom")} as cell,
-    {atoms.value("atom")} as value, {atoms.text("atom")} as text, t as result_time,
+select _file, _row, device, channel, t, {json_atoms.cell("atom")} as cell,
+    {json_atoms.value("atom")} as value, {json_atoms.text("atom")} as text, t as result_time,
     longitude, latitude, attributes
 from leaves
 union all by name

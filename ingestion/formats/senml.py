@@ -14,7 +14,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion import atoms, clocks, documents
+from ingestion import json_atoms, clocks, documents
 from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
@@ -155,11 +155,11 @@ def _typed() -> str:
         f"when {name} is not null and {_number(name)} is null then '{name}'" for name in _NUMBERS
     ]
     wrong.append("when vb not in ('true', 'false') then 'vb'")
-    texts = ", ".join(f"{atoms.text(name)} as {name}" for name in ("vs", "vd"))
+    texts = ", ".join(f"{json_atoms.text(name)} as {name}" for name in ("vs", "vd"))
     numbers = ", ".join(f"{_number(name)} as {name}" for name in ("bv", "bs", "v", "s"))
     return f"""
-        coalesce({atoms.text("bn")}, '') || coalesce({atoms.text("n")}, '') as name,
-        coalesce({atoms.text("u")}, {atoms.text("bu")}) as unit,
+        coalesce({json_atoms.text("bn")}, '') || coalesce({json_atoms.text("n")}, '') as name,
+        coalesce({json_atoms.text("u")}, {json_atoms.text("bu")}) as unit,
         coalesce({_number("bt")}, 0) + coalesce({_number("t")}, 0) as seconds,
         v as v_cell, s as s_cell, vb, {texts}, {numbers}, is_bare, has_base,
         case {" ".join(wrong)} end as wrong"""
