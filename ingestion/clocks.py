@@ -48,8 +48,11 @@ def parse(text: str, form: str) -> Parsed:
         case "iso8601":
             has_offset = f"regexp_matches({text}, {literal(_HAS_OFFSET)})"
             whole = f"regexp_replace({text}, {literal(_NO_SECONDS)}, '\\1:00\\2')"
-            # The form nearly every platform writes is read without a regular expression.
-            is_plain = f"suffix({plain}, 'Z') and length({plain}) between 20 and 30"
+            # The forms nearly every platform writes are read without a regular expression.
+            is_plain = (
+                f"(suffix({plain}, 'Z') and length({plain}) between 20 and 30 "
+                f"or suffix({plain}, '+00:00') and length({plain}) between 25 and 35)"
+            )
             return Parsed(
                 f"""case when {is_plain} then try_cast({plain} as timestamp)
                     when {has_offset} and not regexp_matches({text}, '{_NO_OFFSET}')

@@ -29,29 +29,39 @@ def load(
     `_row` is the line number, or 1 when a file is one document; `document` is JSON, null where
     `rule` says why the text is none.
     """
-    if contract.delivery.framing == "lines":
-        lines.load(connection, members, "utf-8")
-    else:
-        lines.create(connection)
-        for texts in _texts(members):
-            connection.register("texts", texts)
-            connection.execute("insert into lines from texts")
-            connection.unregister("texts")
+    load_texts(connection, members, contract)
     connection.execute(
         f"""
         create temp table documents as
-        select *,
-            case
-                when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
-                when document is null then 'layout'
-            end as rule,
-            case rule
-                when 'encoding' then 'bytes that are not utf-8'
-                when 'layout' then 'this is not a whole JSON document'
-            end as reason
+        select *, {damage("document is null")} as rule, {DAMAGE_REASON} as reason
         from (select *, try_cast(_raw as json) as document from lines)
         """
     )
+
+
+def load_texts(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> None:
+    """Make table `lines(_file, _row, _raw)`: the text of each document, not yet looked at."""
+    if contract.delivery.framing == "lines":
+        lines.load(connection, members, "utf-8")
+        return
+    lines.create(connection)
+    for texts in _texts(members):
+        connection.register("texts", texts)
+        connection.execute("insert into lines from texts")
+        connection.unregister("texts")
+
+
+def damage(is_no_json: str) -> str:
+    """SQL of the rule that a text breaks which is no document, else null."""
+    return f"""case when contains(_raw, {literal(lines.UNREADABLE)}) then 'encoding'
+        when {is_no_json} then 'layout' end"""
+
+
+DAMAGE_REASON: Final = """case rule
+    when 'encoding' then 'bytes that are not utf-8'
+    when 'layout' then 'this is not a whole JSON document' end"""
 
 
 def _texts(members: Sequence[Member]) -> Iterator[pa.Table]:

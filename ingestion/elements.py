@@ -175,7 +175,8 @@ def _list_of(shape: Shape) -> Callable[[str, str], str]:
             )
         return f"""
             select * exclude (place), place - min(place) over (partition by _file) + 1 as _row
-            from (select {number} as _file, row_number() over () as place, {_UNMARKED}, {names}{page}
+            from (select {number} as _file, row_number() over () as place, {_UNMARKED},
+                {names}{page}
                 from {found})"""
 
     return query

@@ -8,7 +8,7 @@ quarantined by the readers, the rest of the file goes on.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,14 @@ from lakehouse.errors import DeliveryRefused, Problem
 UNREADABLE: Final = "�"
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
+_SMALL: Final = 1 << 20
+"""Bytes up to which a file is read whole; thousands of small files are a common delivery."""
+_AT_ONCE: Final = 32 << 20
+"""Bytes of small files that are handed to DuckDB together."""
 _NO_DELIMITER: Final = "\x1f"
+_FILLED: Final = "not regexp_full_match({}, '\\pZ*')"
+"""Whether a line is not blank; DuckDB's trim would cost more than reading the line."""
+_NO_TEXT: Final = (_NO_DELIMITER, "\x00", "\ufeff")
 _CONTROL: Final = str.maketrans({_NO_DELIMITER: UNREADABLE, "\x00": UNREADABLE, "\ufeff": None})
 
 
@@ -64,7 +71,10 @@ def load(
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
     """
     create(connection, table)
+    done = _load_small(connection, members, skip, table) if _is_utf8(members, encoding) else set()
     for member in members:
+        if member.number in done:
+            continue
         text = _as_utf8(member, encoding)
         if text.stat().st_size == 0:
             continue
@@ -79,6 +89,60 @@ def load(
 def create(connection: duckdb.DuckDBPyConnection, table: str = "lines") -> None:
     """Make the table that `load` fills, empty."""
     connection.execute(f"create temp table {table} (_file integer, _row bigint, _raw varchar)")
+
+
+def _is_utf8(members: Sequence[Member], encoding: str) -> bool:
+    return bool(members) and _codec(members[0], encoding) == "utf-8"
+
+
+def _load_small(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], skip: int, table: str
+) -> set[int]:
+    """Load the small files that are clean UTF-8, many in one statement; their numbers.
+
+    The others, and those whose name would be taken for a pattern, are left to be read one by one.
+    """
+    unclean = " or ".join(f"contains(text, chr({ord(sign)}))" for sign in ("\r", *_NO_TEXT))
+    for group in _groups(members):
+        connection.register(
+            "small_files",
+            pa.table({"filename": list(group), "_file": pa.array(group.values(), pa.int32())}),
+        )
+        connection.execute(
+            f"""
+            insert into {table}
+            select * from (
+                select _file, generate_subscripts(cut, 1) as _row, unnest(cut) as _raw
+                from (
+                    select _file, string_split(text, chr(10)) as cut
+                    from (select filename, try(decode(content)) as text from read_blob(?))
+                        join small_files using (filename)
+                    where text is not null and not ({unclean})
+                )
+            ) where _row > ? and {_FILLED.format("_raw")}
+            """,
+            [list(group), skip],
+        )
+        connection.unregister("small_files")
+    # A file without any line is read once more, and has none then either.
+    return {row[0] for row in connection.execute(f"select distinct _file from {table}").fetchall()}
+
+
+def _groups(members: Sequence[Member]) -> Iterator[dict[str, int]]:
+    """Paths and numbers of small files, some megabytes at a time."""
+    group: dict[str, int] = {}
+    size = 0
+    for member in members:
+        path, bytes_there = str(member.path), member.path.stat().st_size
+        if bytes_there > _SMALL or path in group or any(sign in path for sign in "*?["):
+            continue
+        if size + bytes_there > _AT_ONCE:
+            yield group
+            group, size = {}, 0
+        group[path] = member.number
+        size += bytes_there
+    if group:
+        yield group
 
 
 def _reader(text: Path) -> pacsv.CSVStreamingReader:
@@ -112,7 +176,7 @@ def _insert(
             insert into {table}
             select ?, number, line from (select row_number() over () as number, line
                                          from lines_of_file)
-            where number > ? and trim(line) <> ''
+            where number > ? and {_FILLED.format("line")}
             """,
             [member.number, skip],
         )
@@ -142,7 +206,7 @@ def _is_clean(path: Path) -> bool:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError:
                 return False
-            if "\ufeff" in text or "\x00" in text or _NO_DELIMITER in text:
+            if any(sign in text for sign in _NO_TEXT):
                 return False
     return not decoder.getstate()[0]
 

@@ -1,18 +1,21 @@
 """Which rows of a batch are new: compared with each other, with bronze and with quarantine.
 
-A sound row is a duplicate if the batch or bronze already has one with the same content; the same
-key with another value is a correction and lands. A broken row is one if quarantine holds the
+A sound row is a duplicate if the batch or bronze already has one with the same content, or the
+same reading of the same LoRaWAN uplink, brought by another gateway; the same key with another
+value is a correction and lands. A broken row is one if quarantine holds the
 same row of another delivery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from ingestion import uplinks
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import delta_scan, literal, load_delta
@@ -38,7 +41,7 @@ def compare(
     batch_id: str,
     raw: Callable[[], str] | None = None,
 ) -> None:
-    """Make `repeats(_id)`, the sound rows that are duplicates, and table `broken`.
+    """Make `repeats(_id)`, the sound rows that are duplicates, and tables `uplinks` and `broken`.
 
     `broken` has every broken row with its record as delivered (`raw`) and its `fate`:
     `quarantined`, or `duplicate` when quarantine has had the same row of another delivery. What
@@ -52,9 +55,17 @@ def compare(
         raw: Makes the query of the records as delivered, if `records` lacks their text.
     """
     connection.execute("create temp table repeats (_id bigint)")
+    connection.execute(_UPLINKS)
     _repeats_in_batch(connection)
     _repeats_of_bronze(connection, settings, contract)
     _broken(connection, settings, contract, batch_id, raw)
+
+
+_UPLINKS: Final = f"""
+create temp table uplinks as
+select _id, _file, _row, device, channel, make_timestamptz(epoch_us(t)) as phenomenon_time,
+    value, text, quality, attributes, {uplinks.identity("attributes")} as uplink
+from judged where verdict = 'sound' and uplink is not null"""
 
 
 def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
@@ -64,14 +75,18 @@ def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
         f"""select count(*), count(distinct hash({_CONTENT})) from judged
         where verdict = 'sound'"""
     ).fetchall()[0]
-    if rows == different:
-        return
+    if rows != different:
+        connection.execute(
+            f"""insert into repeats
+            select _id from (
+                select _id,
+                    row_number() over (partition by {_CONTENT} order by _file, _row) as place
+                from judged where verdict = 'sound')
+            where place > 1"""
+        )
     connection.execute(
         f"""insert into repeats
-        select _id from (
-            select _id, row_number() over (partition by {_CONTENT} order by _file, _row) as place
-            from judged where verdict = 'sound')
-        where place > 1"""
+        select _id from ({uplinks.repeats("uplinks")}) where _id not in (from repeats)"""
     )
 
 
@@ -85,7 +100,16 @@ def _repeats_of_bronze(
     ).fetchall()[0]
     if first is None or not delta.exists(bronze):
         return
-    known = data_files.scan(connection, delta.open_table(bronze), "phenomenon_time", first, last)
+    table = delta.open_table(bronze)
+    spread = timedelta(seconds=uplinks.SPREAD_S)
+    around = data_files.scan(connection, table, "phenomenon_time", first - spread, last + spread)
+    if around is not None and connection.execute("select exists (from uplinks)").fetchall()[0][0]:
+        connection.execute(
+            f"""insert into repeats
+            select _id from uplinks s
+            where _id not in (from repeats) and {uplinks.is_known(around)}"""
+        )
+    known = data_files.scan(connection, table, "phenomenon_time", first, last)
     if known is None:
         return
     connection.execute(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
+from ingestion import frame_counters
 from ingestion.deliveries import Again, Landed
 from lakehouse.contracts import SourceContract
 from lakehouse.ledger import Ledger, Receipt
@@ -39,6 +40,8 @@ def of(
     ).fetchall():
         filtered.setdefault(delivery, {})[rule] = rows
     findings = _findings(connection, contract)
+    for delivery, finding in frame_counters.findings(connection):
+        findings.setdefault(delivery, []).append(finding)
     before = again.landed if again else {}
     return tuple(
         Receipt(

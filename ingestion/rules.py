@@ -1,8 +1,8 @@
 """Row rules: what makes an offered row break its contract, as SQL over whole batches.
 
 The first rule that speaks decides; its name and a sentence go with the row to quarantine.
-Rows without a value are not broken but left out, counted under the rule `empty_value`, unless
-the contract says that the channel must have one.
+Rows that are no measurements (`LEFT_OUT`) are not broken but left out, counted under their rule.
+A row without a value is one of them, unless the contract says that the channel must have one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from lakehouse.settings import Settings
 
 FUTURE_MINUTES: Final = 10
 """How far a sensor's clock may be ahead of the moment its delivery was received."""
+
+LEFT_OUT: Final = ("empty_value", "simulated", "base_record")
+"""Rules that leave a row out: an empty value, a message typed in for a test, a record that only
+tells what the others have in common. They are counted, never quarantined."""
 
 _CHANNELS: Final = pa.schema(
     [
@@ -82,7 +86,7 @@ def judge(
         f"""
         create temp view judged as
         select rowid as _id, *, {"".join(f"{column}, " for column in absent)}
-            case when rule is null then 'sound' when rule in ({_FILTERS}) then 'filtered'
+            case when rule is null then 'sound' when rule in {LEFT_OUT} then 'filtered'
                 else 'broken' end as verdict
         from judgements
         """
@@ -98,9 +102,6 @@ OPTIONAL: Final = (
 """Columns of offered rows that a format need not give."""
 
 _ABSENT: Final = {"quality": "'good'"}
-
-_FILTERS: Final = "'empty_value'"
-"""Rules by which rows are left out on purpose."""
 
 # A join by equality is a hash join; with a pattern in it every row would be held against every
 # channel. So patterns are held against the devices that there are, once.

@@ -18,7 +18,6 @@ import duckdb
 from ingestion.deliveries import Member
 from ingestion.formats import (
     aveva_history,
-    chirpstack,
     delimited,
     excel,
     geojson,
@@ -26,10 +25,13 @@ from ingestion.formats import (
     ignition_history,
     json_paths,
     json_stat,
+    line_protocol,
+    lorawan,
     ngsi,
     parquet,
     pi_recorded,
     px,
+    senml,
     sensorthings,
     sql_rows,
     xml_paths,
@@ -72,7 +74,33 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Timetables: planned calls at each stop", "GTFS Schedule Reference", gtfs.read
         ),
         "chirpstack_v4": Format(
-            "LoRaWAN uplinks of ChirpStack v4", "ChirpStack v4, event `up`", chirpstack.read
+            "LoRaWAN uplinks of ChirpStack v4",
+            "ChirpStack v4, event `up`",
+            lorawan.reader("chirpstack_v4"),
+        ),
+        "chirpstack_v3": Format(
+            "LoRaWAN uplinks of ChirpStack v3",
+            "ChirpStack v3, event `up`",
+            lorawan.reader("chirpstack_v3"),
+        ),
+        "things_stack_v3": Format(
+            "LoRaWAN uplinks of The Things Stack v3, live or from its Storage API",
+            "The Things Stack v3, Data Formats",
+            lorawan.reader("things_stack_v3"),
+        ),
+        "loriot": Format(
+            "LoRaWAN uplinks of LORIOT",
+            "LORIOT, Uplink Data Message",
+            lorawan.reader("loriot"),
+        ),
+        "thingpark": Format(
+            "LoRaWAN uplinks of Actility ThingPark",
+            "ThingPark, `DevEUI_uplink`",
+            lorawan.reader("thingpark"),
+        ),
+        "senml": Format("Sensor Measurement Lists (SenML) in JSON", "RFC 8428", senml.read),
+        "influx_line_protocol": Format(
+            "InfluxDB line protocol", "InfluxDB v2, Line protocol", line_protocol.read
         ),
         "ignition_history": Format(
             "Values of an Ignition Tag Historian, as pulled",

@@ -123,7 +123,7 @@ def _flat_lines(
         return None
     if delivery.time.sequence or any(c.logical_type == "string" for c in contract.channels):
         return None  # the text of a number would be DuckDB's, not the supplier's
-    if any(paths.parse(name, place) != paths.Path(name, "", (name,)) for name in names):
+    if any(paths.parse(name, place) != paths.Path(name, "", 0, (name,)) for name in names):
         return None
     return bulk.json_lines(connection, members, names)
 

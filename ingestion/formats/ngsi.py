@@ -217,7 +217,8 @@ def _instances(objects: str, contract: SourceContract, members: Sequence[Member]
                 end as verdict
             from (
                 select * exclude (bare), channel in ({named}) as is_named,
-                    case when starts_with(bare::varchar, '{{"@') and (bare->'$."@value"') is not null
+                    case when starts_with(bare::varchar, '{{"@')
+                            and (bare->'$."@value"') is not null
                         then (bare->'$."@value"') else bare end as atom
                 from (
                     select *, {_BARE} as bare, key || coalesce('@' || one.datasetId, '') as channel,

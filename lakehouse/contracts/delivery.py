@@ -176,6 +176,15 @@ class SensorThingsNames(Frozen):
     """Whose name it is; where the delivery tells none the channel is called `result`."""
 
 
+class LineProtocol(Frozen):
+    """How line protocol is written and named."""
+
+    precision: Literal["ns", "us", "ms", "s"] = "ns"
+    """Unit of its times since 1970."""
+    channel: Literal["field", "measurement_field"] = "field"
+    """What a channel is called: `field`, or `measurement.field`."""
+
+
 class Pull(Frozen):
     """How gently a pulled source is asked, and for what.
 
@@ -261,6 +270,7 @@ class Delivery(Frozen):
     narrow: NarrowRows | None = None
     """For rows of one measurement each; without it every channel has a column of its own."""
     csv: CsvDialect = CsvDialect()
+    line_protocol: LineProtocol = LineProtocol()
     time: TimeRule | None = None
     device: DeviceRule | None = None
     quality: QualityRule | None = None

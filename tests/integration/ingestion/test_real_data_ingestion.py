@@ -184,7 +184,7 @@ def test_uplinks_of_two_versions(world, outcome_of, manifest, real_data, contrac
     assert (ledger.landed, ledger.quarantined, ledger.duplicates) == (31, 11, 1)
     reasons = {row["reason"] for row in world.quarantine("lorawan_uplinks")}
     assert reasons == {
-        "no ChirpStack v4 uplink: deviceInfo is missing (this is a ChirpStack v3 event)"
+        "no ChirpStack v4 uplink: deviceInfo is missing (it looks like ChirpStack v3)"
     }
 
 

@@ -61,7 +61,9 @@ def test_what_says_how_it_was_received(read):
     assert row["t"] == row["result_time"]
     assert row["device"] == "a84041000181c001"
     assert json.loads(row["attributes"]) == {
+        "uplink": "3ac7e3c4",
         "deduplication_id": "3ac7e3c4",
+        "session": None,
         "f_cnt": 7,
         "f_port": 2,
         "data_rate": 0,
@@ -93,14 +95,14 @@ def test_undecoded_uplink_gives_its_payload(read):
         ("7", "format", "deviceInfo is missing"),
         ('"text"', "format", "deviceInfo is missing"),
         ("null", "format", "deviceInfo is missing"),
-        ('{"applicationID": "1", "devEUI": "QQ=="}', "format", "this is a ChirpStack v3 event"),
+        ('{"applicationID": "1", "devEUI": "QQ=="}', "format", "it looks like ChirpStack v3"),
         (uplink(deviceInfo=None), "format", "deviceInfo is missing"),
         (uplink(deviceInfo={}), "format", "deviceInfo.devEui is missing"),
         (uplink(time=None), "time_missing", "the event has no time"),
         (uplink(time="igår"), "time_unreadable", "the time 'igår' cannot be read"),
         (uplink(time="2026-10-19T10:00:00"), "time_unreadable", "cannot be read"),
-        (uplink(object=None, data=None), "no_measurement", "neither object nor data"),
-        (uplink(object=[1], data=None), "no_measurement", "neither object nor data"),
+        (uplink(object=None, data=None), "no_measurement", "neither decoded values nor a payload"),
+        (uplink(object=[1], data=None), "no_measurement", "neither decoded values nor a payload"),
         (uplink().replace('"temperature": 21.5', '"t": 1, "t": 2'), "layout", "a key twice"),
         (uplink(time="2099-01-01T00:00:00Z"), "time_in_future", "lies after the delivery"),
     ],
@@ -135,8 +137,9 @@ def test_deep_nesting_is_no_danger(read):
     deep = '{"x":' + "[" * 100_000 + "]" * 100_000 + "}"
     rows = read(deep, uplink())
     assert [row["verdict"] for row in rows] == ["broken", "sound"]
-    deep = uplink().replace("21.5", "[" * 500 + "1" + "]" * 500)
-    assert read(deep)[0]["value"] == 1
+    for depth, rule in ((49, None), (50, "layout"), (500, "layout"), (100_000, "layout")):
+        (row,) = read(uplink().replace("21.5", "[" * depth + "1" + "]" * depth))
+        assert (row["rule"], row["value"]) == (rule, None if rule else 1)
 
 
 def test_one_document_a_file(read):

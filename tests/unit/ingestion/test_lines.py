@@ -29,6 +29,21 @@ def test_lines_keep_their_numbers(load):
     assert load(b"head\none\n", skip=1) == [(2, "one")]
 
 
+def test_names_that_look_like_patterns(lake, tmp_path):
+    landed = lake.land(lake.deliver("a.txt", "x"))
+    names = ("a*.txt", "ab.txt", "a[b].txt", "a?.txt")
+    for name in names:
+        (tmp_path / name).write_text(f"{name}\n\n\u00a0\nsecond")
+    members = [Member(n, landed, None, tmp_path / name) for n, name in enumerate(names)]
+    with connect() as connection:
+        lines.load(connection, [*members, Member(9, landed, None, members[1].path)], "utf-8")
+        found = connection.execute("from lines order by _file, _row").fetchall()
+    expected = [
+        (n, row, text) for n, name in enumerate(names) for row, text in ((1, name), (4, "second"))
+    ]
+    assert found == [*expected, (9, 1, "ab.txt"), (9, 4, "second")]
+
+
 def test_line_ends_of_every_kind(load):
     assert load(b"a\r\nb\nc\rd\r\n") == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
