@@ -16,7 +16,16 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.formats import chirpstack, delimited, ignition_history, ngsi, sensorthings
+from ingestion.formats import (
+    chirpstack,
+    delimited,
+    ignition_history,
+    ngsi,
+    quantumleap,
+    sensorthings,
+    sentilo,
+    thingsboard,
+)
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -54,5 +63,16 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         ),
         "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
         "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
+        "quantumleap": Format(
+            "QuantumLeap answers and notifications", "QuantumLeap API 0.8", quantumleap.read
+        ),
+        "thingsboard": Format(
+            "ThingsBoard telemetry, exported or uploaded",
+            "ThingsBoard telemetry API",
+            thingsboard.read,
+        ),
+        "sentilo": Format(
+            "Sentilo observations, read or published", "Sentilo API 2.0, data", sentilo.read
+        ),
     }
 )
