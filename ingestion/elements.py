@@ -98,7 +98,9 @@ def _in_bulk(
     for member in members:
         starts.setdefault(_first_sign(member), []).append(member)
     _strictly(connection, starts.get("[", []), insert, _list_of(shape))
-    _strictly(connection, starts.get("{", []), insert, _page_of(shape) if shape.keys else _map_of(shape))
+    _strictly(
+        connection, starts.get("{", []), insert, _page_of(shape) if shape.keys else _map_of(shape)
+    )
     taken = {row[0] for row in connection.execute(f"select distinct _file from {table}").fetchall()}
     return [member for member in members if member.number not in taken]
 
@@ -168,10 +170,13 @@ def _list_of(shape: Shape) -> Callable[[str, str], str]:
     def query(files: str, number: str) -> str:
         found = f"read_json({files}, format = 'array', {_declared(shape)})"
         if not shape.keys:  # numbering would keep DuckDB from reading files side by side
-            return f"select {number} as _file, null::bigint as _row, {_UNMARKED}, {names} from {found}"
+            return (
+                f"select {number} as _file, null::bigint as _row, {_UNMARKED}, {names} from {found}"
+            )
         return f"""
             select * exclude (place), place - min(place) over (partition by _file) + 1 as _row
-            from (select {number} as _file, row_number() over () as place, {_UNMARKED}, {names}{page}
+            from (
+                select {number} as _file, row_number() over () as place, {_UNMARKED}, {names}{page}
                 from {found})"""
 
     return query

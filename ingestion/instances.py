@@ -85,7 +85,9 @@ def read(
 
 PROBLEM: Final = """case
     when rule is not null then {'rule': rule, 'reason': reason}
-    when entity is null then {'rule': 'layout', 'reason': 'this is no JSON object: null'} end"""
+    when entity is null then {'rule': 'layout', 'reason': 'this is no JSON object: null'}
+    when len(map_keys(entity)) > len(list_distinct(map_keys(entity)))
+        then {'rule': 'layout', 'reason': 'an object names a key twice'} end"""
 """SQL of what is wrong with an object as a whole."""
 
 

@@ -78,7 +78,7 @@ def _entities(objects: str, contract: SourceContract, members: Sequence[Member])
 
 
 _PROBLEM: Final = f"""case
-    when coalesce(rule, '') <> '' or entity is null then {instances.PROBLEM}
+    when ({instances.PROBLEM}) is not null then {instances.PROBLEM}
     when (entity['type']->>'$') = 'Feature' then {{'rule': 'format',
         'reason': 'a GeoJSON feature: ask for the entity itself, application/ld+json'}}
     when coalesce(entity['id'], entity['@id']) is null then {{'rule': 'format',
@@ -148,6 +148,7 @@ def _twins() -> str:
 
     Only a list that holds a key more often than it has instances is looked through.
     """
+
     def many(key: str) -> str:
         return f"""length(whole::varchar) - length(replace(whole::varchar, '"{key}"', ''))
             > {len(key) + 2} * len(list)"""
@@ -159,7 +160,7 @@ def _twins() -> str:
 
 
 _BARE: Final = f"""case when one is null then whole
-    else coalesce({', '.join(f"one.{name}" for name in _VALUES)}) end"""
+    else coalesce({", ".join(f"one.{name}" for name in _VALUES)}) end"""
 _GEOMETRIES: Final = (
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"
 )  # fmt: skip
@@ -193,8 +194,8 @@ def carried(objects: str, contract: SourceContract, members: Sequence[Member]) -
                 end as verdict
             from (
                 select * exclude (bare), channel in ({named}) as is_named,
-                    case when starts_with(bare::varchar, '{{"@') and (bare->'$."@value"') is not null
-                        then (bare->'$."@value"') else bare end as atom
+                    case when starts_with(bare::varchar, '{{"@')
+                        then coalesce((bare->'$."@value"'), bare) else bare end as atom
                 from (
                     select *, {_BARE} as bare, key || coalesce('@' || one.datasetId, '') as channel,
                         coalesce(one.observedAt, (one.metadata->>'$.TimeInstant.value'),

@@ -243,7 +243,9 @@ def _rows_of_array(contract: SourceContract) -> str:
 
 
 _LISTS: Final = (*_COLLECTIONS, "dataArray")
-_IS_CARRIER: Final = f"coalesce({', '.join(f'e.{identifier(name)}' for name in _LISTS)}) is not null"
+_IS_CARRIER: Final = (
+    f"coalesce({', '.join(f'e.{identifier(name)}' for name in _LISTS)}) is not null"
+)
 _NO_LIST: Final = " ".join(
     f"""when json_type(e."{name}") <> 'ARRAY'
         then {{'rule': 'layout', 'reason': '{name} is no list'}}"""

@@ -43,8 +43,8 @@ def _carried(objects: str, device: str) -> str:
     return f"""
         with known as (select *, {instances.PROBLEM} as problem from ({objects})),
         sensors as (
-            select _file, _row, entity_number, unnest({_list("entity['sensors']", "to_json(entity)")})
-                as sensor
+            select _file, _row, entity_number,
+                unnest({_list("entity['sensors']", "to_json(entity)")}) as sensor
             from known where problem is null
         ),
         seen as (
@@ -67,10 +67,8 @@ def _carried(objects: str, device: str) -> str:
             'value' as channel,
             coalesce(json_extract(seen, '$.value'), json_extract(seen, '$.message')) as atom,
             case when stamp is null then strftime({milliseconds}, '%Y-%m-%dT%H:%M:%S.%fZ')
-                when regexp_matches(stamp, '{_STAMP}')
-                then regexp_extract(stamp, '{_STAMP}', 3) || '-' || regexp_extract(stamp, '{_STAMP}', 2)
-                    || '-' || regexp_extract(stamp, '{_STAMP}', 1) || 'T'
-                    || regexp_extract(stamp, '{_STAMP}', 4)
+                when regexp_matches(stamp, '{_STAMP}') then
+                    regexp_replace(stamp, '{_STAMP}.*', '\\3-\\2-\\1T\\4')
                     || case zone {offsets} else zone end
                 else stamp end as time_text,
             try_cast(lat_lon[2] as double) as longitude, try_cast(lat_lon[1] as double) as latitude,

@@ -26,6 +26,7 @@ from ingestion.deliveries import Member
 from ingestion.offered import Reading
 from lakehouse.contracts import SourceContract
 
+
 def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> Reading:
@@ -47,7 +48,7 @@ def _carried(objects: str, device: str) -> str:
                     select *, unnest(list_append(map_entries(entity), null)) as entry,
                         {instances.PROBLEM} as problem,
                         entity['telemetry'] is not null as is_made,
-                        left(entity['values']::varchar, 1) = '{{' as is_pack
+                        coalesce(left(entity['values']::varchar, 1) = '{{', false) as is_pack
                     from ({objects})))
         ),
         items as (
@@ -83,7 +84,7 @@ def _carried(objects: str, device: str) -> str:
             select _file, _row, entity_number, json_extract(item, '$.ts') as ts, key as channel,
                 case when sign = '[' then json_extract(item, '$.value') else item end as atom,
                 case when sign = '[' then {elements.problem("item")} end as damage
-            from items where not is_made and not coalesce(is_pack, false)
+            from items where not is_made and not is_pack
                 and case when sign = '[' then json_exists(item, '$.value') else key <> 'ts' end
         )
         select _file, _row, null::varchar as _raw, entity_number, channel, atom,

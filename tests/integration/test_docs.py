@@ -86,9 +86,7 @@ def test_add_a_format_reads_what_the_guide_says(settings, tmp_path, monkeypatch)
     contract.write_text(text, "utf-8")
     inbox = settings.inbox / "trafik_vagvader"
     inbox.mkdir(parents=True)
-    lines = (
-        "t=1763596800;dev=V001;Vägtemp=-1.5\nt=1763598600;dev=V001;Vägtemp=x\n"
-    )
+    lines = "t=1763596800;dev=V001;Vägtemp=-1.5\nt=1763598600;dev=V001;Vägtemp=x\n"
     (inbox / "pairs.csv").write_text(lines, "utf-8")
 
     outcome = ingest_source(settings, load_source(contract))
