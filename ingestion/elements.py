@@ -66,22 +66,23 @@ def load(
     if not careful:
         return
     documents.load(connection, careful, contract)
-    for condition in _batches(connection):
+    for condition in batches(connection, "documents", "_raw"):
         connection.execute(insert(_carefully(contract, shape, condition)))
 
 
-def _batches(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Conditions that part `documents`, because one object may unfold into very many values."""
+def batches(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> list[str]:
+    """Conditions that part a table by the size of a text, which may unfold to very much."""
     ends = connection.execute(
         f"""
         select max(place) from (
-            select rowid as place, sum(strlen(_raw)) over (order by rowid) as bytes from documents)
+            select rowid as place, sum(strlen({text})) over (order by rowid) as bytes
+            from {table} where {text} is not null)
         group by bytes // {_AT_ONCE} order by 1
         """
     ).fetchall()
     starts = [(-1,), *ends]
     return [
-        f"rowid > {start} and rowid <= {end}"
+        f"{table}.rowid > {start} and {table}.rowid <= {end}"
         for (start,), (end,) in zip(starts, ends, strict=False)
     ]
 

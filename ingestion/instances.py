@@ -67,13 +67,13 @@ def read(
     connection.execute(
         f"""
         create temp view measured as
-        with shown as (
+        select * replace ({place} as _row, coalesce(_raw, {_SAID}) as _raw)
+        from (
             select *, rowid from instances where is_measured
             union all
             select *, rowid from instances where channel is null and entity_number not in (
                 select entity_number from instances where is_measured)
         )
-        select * replace ({place} as _row, coalesce(_raw, {_SAID}) as _raw) from shown
         join (select _file, min(rowid) as first from instances group by _file) using (_file)
         """
     )

@@ -150,8 +150,8 @@ def _twins() -> str:
     """
 
     def many(key: str) -> str:
-        return f"""length(whole::varchar) - length(replace(whole::varchar, '"{key}"', ''))
-            > {len(key) + 2} * len(list)"""
+        without = f"strlen(replace(whole::varchar, '\"{key}\"', ''))"
+        return f"strlen(whole::varchar) - {without} > {len(key) + 2} * len(list)"
 
     problem = elements.problem("part")
     return f"""case when {many("value")} or {many("observedAt")} then list_filter(list_transform(
@@ -198,9 +198,11 @@ def carried(objects: str, contract: SourceContract, members: Sequence[Member]) -
                         then coalesce((bare->'$."@value"'), bare) else bare end as atom
                 from (
                     select *, {_BARE} as bare, key || coalesce('@' || one.datasetId, '') as channel,
-                        coalesce(one.observedAt, (one.metadata->>'$.TimeInstant.value'),
+                        coalesce(one.observedAt, case when one.metadata is not null
+                                then (one.metadata->>'$.TimeInstant.value') end,
                             time_instant) as own_time,
-                        coalesce(one.unitCode, (one.metadata->>'$.unitCode.value')) as unit,
+                        coalesce(one.unitCode, case when one.metadata is not null
+                                then (one.metadata->>'$.unitCode.value') end) as unit,
                         one.modifiedAt as result_text
                     from (select * exclude (ones), unnest(coalesce(ones, [null])) as one
                         from ({_attributes(objects, contract, members)}))
