@@ -40,22 +40,6 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 """What a format says of a value; those it does not know are null."""
 
 
-def number_records(connection: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
-    """Make view `target` of a query's rows, each of which is a record: `_row` counts in its file.
-
-    The rows of a file must come one after another.
-    """
-    connection.execute(
-        f"""
-        create temp table {target}_found as {source};
-        create temp view {target} as
-        select found.* replace (found.rowid - first + 1 as _row)
-        from {target}_found found
-        join (select _file, min(rowid) as first from {target}_found group by _file) using (_file)
-        """
-    )
-
-
 def offer(
     connection: duckdb.DuckDBPyConnection,
     contract: SourceContract,

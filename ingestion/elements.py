@@ -42,12 +42,12 @@ class Shape:
     Attributes:
         keys: Keys that are read, with their DuckDB types; `JSON` and `VARCHAR` take anything.
             Without them an object becomes `entity`, a map of all its keys to JSON.
-        under: Key under which a page keeps its list.
+        under: Key under which a page keeps its list; None when there are no pages.
         page: Columns made from a key of the page itself: the key, taken as text, and SQL over it.
     """
 
     keys: Mapping[str, str]
-    under: str
+    under: str | None = None
     page: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -66,22 +66,23 @@ def load(
     if not careful:
         return
     documents.load(connection, careful, contract)
-    for condition in _batches(connection):
+    for condition in batches(connection, "documents", "_raw"):
         connection.execute(insert(_carefully(contract, shape, condition)))
 
 
-def _batches(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Conditions that part `documents`, because one object may unfold into very many values."""
+def batches(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> list[str]:
+    """Conditions that part a table by the size of a text, which may unfold to very much."""
     ends = connection.execute(
         f"""
         select max(place) from (
-            select rowid as place, sum(strlen(_raw)) over (order by rowid) as bytes from documents)
+            select rowid as place, sum(strlen({text})) over (order by rowid) as bytes
+            from {table} where {text} is not null)
         group by bytes // {_AT_ONCE} order by 1
         """
     ).fetchall()
     starts = [(-1,), *ends]
     return [
-        f"rowid > {start} and rowid <= {end}"
+        f"{table}.rowid > {start} and {table}.rowid <= {end}"
         for (start,), (end,) in zip(starts, ends, strict=False)
     ]
 
@@ -175,8 +176,8 @@ def _list_of(shape: Shape) -> Callable[[str, str], str]:
             )
         return f"""
             select * exclude (place), place - min(place) over (partition by _file) + 1 as _row
-            from (select {number} as _file, row_number() over () as place, {_UNMARKED},
-                {names}{page}
+            from (
+                select {number} as _file, row_number() over () as place, {_UNMARKED}, {names}{page}
                 from {found})"""
 
     return query
@@ -184,7 +185,7 @@ def _list_of(shape: Shape) -> Callable[[str, str], str]:
 
 def _map_of(shape: Shape) -> Callable[[str, str], str]:
     """The query of the objects in files that are one, or a page of them, as maps."""
-    listed = f"entity[{literal(shape.under)}]"
+    listed = f"entity[{literal(shape.under)}]" if shape.under else "null::json"
 
     def query(files: str, number: str) -> str:
         return f"""
@@ -202,7 +203,7 @@ def _map_of(shape: Shape) -> Callable[[str, str], str]:
 
 def _page_of(shape: Shape) -> Callable[[str, str], str]:
     """The query of the objects in files that are a page; other files give none."""
-    key = identifier(shape.under)
+    key = identifier(shape.under or "")
     fields = ", ".join(f"{identifier(name)} {kind}" for name, kind in shape.keys.items())
     page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
     texts = "".join(f", {literal(key)}: 'varchar'" for key in _page_keys(shape))
@@ -228,7 +229,10 @@ def _carefully(contract: SourceContract, shape: Shape, condition: str) -> str:
     )
     page = "".join(f", {sql} as {name}" for name, (_, sql) in shape.page.items())
     is_line = "true" if contract.delivery.framing == "lines" else "false"
-    under = literal(_path(shape.under))
+    listed = ""
+    if shape.under:
+        listed = f"""when json_type(document, {literal(_path(shape.under))}) = 'ARRAY'
+            then json_extract(document, {literal(_path(shape.under) + "[*]")})"""
     return f"""
         select * exclude (object, line, place, _raw),
             case when {is_line} then line else place end as _row,
@@ -240,9 +244,7 @@ def _carefully(contract: SourceContract, shape: Shape, condition: str) -> str:
             from (
                 select _file, _row as line, _raw{page},
                     case when json_type(document) = 'ARRAY' then json_extract(document, '$[*]')
-                        when json_type(document, {under}) = 'ARRAY'
-                            then json_extract(document, {literal(_path(shape.under) + "[*]")})
-                        else [document] end as objects
+                        {listed} else [document] end as objects
                 from (select *{told} from documents where rule is null and {condition})
             )))
         union all by name

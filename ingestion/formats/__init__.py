@@ -31,9 +31,12 @@ from ingestion.formats import (
     parquet,
     pi_recorded,
     px,
+    quantumleap,
     senml,
     sensorthings,
+    sentilo,
     sql_rows,
+    thingsboard,
     xml_paths,
 )
 from ingestion.offered import Reading
@@ -65,13 +68,21 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "xml": Format("XML of any shape, by paths", "XML 1.0, XPath 1.0", xml_paths.read),
         "parquet": Format("Columns of Parquet files", "Apache Parquet 2.11", parquet.read),
         "excel": Format("Spreadsheets, the last resort", "ECMA-376", excel.read),
-        "px": Format("Tables of statistics in PC-Axis files", "PX-file format 2013", px.read),
-        "json_stat2": Format("Tables of statistics in JSON-stat", "JSON-stat 2.0", json_stat.read),
-        "pxweb_v1": Format(
-            "Tables of statistics as PxWeb answers", "PxWeb API v1, `json`", json_stat.read_pxweb
+        "sensorthings": Format(
+            "OGC SensorThings API responses", "OGC 18-088, version 1.1", sensorthings.read
         ),
-        "gtfs": Format(
-            "Timetables: planned calls at each stop", "GTFS Schedule Reference", gtfs.read
+        "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
+        "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
+        "quantumleap": Format(
+            "QuantumLeap answers and notifications", "QuantumLeap API 0.8", quantumleap.read
+        ),
+        "thingsboard": Format(
+            "ThingsBoard telemetry, exported or uploaded",
+            "ThingsBoard telemetry API",
+            thingsboard.read,
+        ),
+        "sentilo": Format(
+            "Sentilo observations, read or published", "Sentilo API 2.0, data", sentilo.read
         ),
         "chirpstack_v4": Format(
             "LoRaWAN uplinks of ChirpStack v4",
@@ -107,21 +118,24 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "Ignition Database Table Reference 8.3",
             ignition_history.read,
         ),
-        "sensorthings": Format(
-            "OGC SensorThings API responses", "OGC 18-088, version 1.1", sensorthings.read
-        ),
-        "ngsi_ld": Format("NGSI-LD entities and notifications", "ETSI GS CIM 009", ngsi.read),
-        "ngsi_v2": Format("NGSIv2 entities and notifications", "FIWARE-NGSI v2", ngsi.read),
         "aveva_history": Format(
             "Values of an AVEVA Historian, as pulled",
             "AVEVA Historian, table `History`",
             aveva_history.read,
         ),
+        "pi_recorded": Format(
+            "Recorded values of PI Web API", "PI Web API Reference 2023", pi_recorded.read
+        ),
         "sql_rows": Format(
             "Rows of a table, wide or narrow, as pulled", "the contract", sql_rows.read
         ),
-        "pi_recorded": Format(
-            "Recorded values of PI Web API", "PI Web API Reference 2023", pi_recorded.read
+        "px": Format("Tables of statistics in PC-Axis files", "PX-file format 2013", px.read),
+        "json_stat2": Format("Tables of statistics in JSON-stat", "JSON-stat 2.0", json_stat.read),
+        "pxweb_v1": Format(
+            "Tables of statistics as PxWeb answers", "PxWeb API v1, `json`", json_stat.read_pxweb
+        ),
+        "gtfs": Format(
+            "Timetables: planned calls at each stop", "GTFS Schedule Reference", gtfs.read
         ),
     }
 )

@@ -19,13 +19,12 @@ from typing import Final
 
 import duckdb
 
-from ingestion import atoms, clocks, columns, elements
+from ingestion import clocks, columns, elements, instances
 from ingestion.deliveries import Member
 from ingestion.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
-_SHAPE: Final = elements.Shape(keys={}, under="data")
 _MEMBERS: Final = (
     "id", "type", "@id", "@type", "@context", "scope", "createdAt", "modifiedAt", "expiresAt",
     "dateCreated", "dateModified", "TimeInstant", "geometry",
@@ -49,36 +48,11 @@ def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> Reading:
     """Read entities."""
-    take(connection, members, contract)
-    return measurements(connection, contract)
 
+    def query(objects: str) -> str:
+        return carried(objects, contract, members)
 
-def take(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> None:
-    """Make table `instances` of what entities carry, in the order of their files.
-
-    It has those of `atoms.COLUMNS` that are told; `is_measured` says what is to be offered. Each
-    entity has one more row, without a channel, which stands for it where nothing else does.
-    """
-
-    def instances(objects: str) -> str:
-        return _instances(objects, contract, members)
-
-    connection.execute("create temp sequence entity_numbers")
-    nothing = (
-        "select null::integer as _file, null::bigint as _row, null::varchar as _raw, "
-        "null::varchar as rule, null::varchar as reason, null::map(varchar, json) as entity limit 0"
-    )
-    connection.execute(f"create temp table instances as {instances(nothing)}")
-    elements.load(
-        connection,
-        members,
-        contract,
-        _SHAPE,
-        "instances",
-        lambda objects: f"insert into instances by name {instances(objects)}",
-    )
+    return instances.read(connection, members, contract, query, under="data")
 
 
 def _entities(objects: str, contract: SourceContract, members: Sequence[Member]) -> str:
@@ -89,7 +63,7 @@ def _entities(objects: str, contract: SourceContract, members: Sequence[Member])
     place = "entity['location']"
     lat_lon = f"string_split({_attribute_text('location')}, ',')"
     return f"""
-        select _file, _row, _raw, entity, nextval('entity_numbers') as entity_number,
+        select _file, _row, _raw, entity, entity_number,
             {_PROBLEM} as problem,
             coalesce({by_contract}, (entity['id']->>'$'), (entity['@id']->>'$')) as device,
             {_iso(start, time.format if time else "iso8601")} as entity_time,
@@ -103,13 +77,15 @@ def _entities(objects: str, contract: SourceContract, members: Sequence[Member])
         from ({objects})"""
 
 
-_PROBLEM: Final = """case
-    when rule is not null then {'rule': rule, 'reason': reason}
-    when entity is null then {'rule': 'layout', 'reason': 'this is no JSON object: null'}
-    when (entity['type']->>'$') = 'Feature' then {'rule': 'format',
-        'reason': 'a GeoJSON feature: ask for the entity itself, application/ld+json'}
-    when coalesce(entity['id'], entity['@id']) is null then {'rule': 'format',
-        'reason': 'this is no entity: it has no id'} end"""
+_PROBLEM: Final = f"""case
+    when ({instances.PROBLEM}) is not null then {instances.PROBLEM}
+    when (entity['type']->>'$') = 'Feature' then {{'rule': 'format',
+        'reason': 'a GeoJSON feature: ask for the entity itself, application/ld+json'}}
+    when coalesce(entity['id'], entity['@id']) is null then {{'rule': 'format',
+        'reason': 'this is no entity: it has no id'}} end"""
+_SILENT: Final = """{'rule': 'time_missing', 'reason': 'no attribute says when it was observed '
+    || '(observedAt, in NGSIv2 TimeInstant): ask for the normalized form, or name the attribute '
+    || 'that holds the time in delivery.time.columns'}"""
 
 
 def _attribute_text(name: str) -> str:
@@ -174,8 +150,8 @@ def _twins() -> str:
     """
 
     def many(key: str) -> str:
-        return f"""length(whole::varchar) - length(replace(whole::varchar, '"{key}"', ''))
-            > {len(key) + 2} * len(list)"""
+        without = f"strlen(replace(whole::varchar, '\"{key}\"', ''))"
+        return f"strlen(whole::varchar) - {without} > {len(key) + 2} * len(list)"
 
     problem = elements.problem("part")
     return f"""case when {many("value")} or {many("observedAt")} then list_filter(list_transform(
@@ -190,8 +166,8 @@ _GEOMETRIES: Final = (
 )  # fmt: skip
 
 
-def _instances(objects: str, contract: SourceContract, members: Sequence[Member]) -> str:
-    """The query of the table `instances`."""
+def carried(objects: str, contract: SourceContract, members: Sequence[Member]) -> str:
+    """The query of what entities carry, as `instances.read` asks for it."""
     named = ", ".join(literal(c.delivered_as) for c in contract.channels)
     left_out = ", ".join(literal(name) for name in _NO_VALUES)
     geometries = ", ".join(literal(name) for name in _GEOMETRIES)
@@ -201,12 +177,13 @@ def _instances(objects: str, contract: SourceContract, members: Sequence[Member]
             case when own_time is null then entity_end end as end_text,
             point.lon as longitude, point.lat as latitude,
             verdict.rule as rule, verdict.reason as reason,
-            verdict is not null or key is not null and time_text is not null and (
-                own_time is not null or is_named or left(atom::varchar, 1) not in ('"', '{{', '['))
+            key is null and problem is not null or key is not null and problem is null
+                and (verdict is not null or time_text is not null and (
+                own_time is not null or is_named or left(atom::varchar, 1) not in ('"', '{{', '[')))
                 as is_measured
         from (
             select *, coalesce(own_time, entity_time) as time_text, case
-                when key is null then problem
+                when key is null then coalesce(problem, {_SILENT})
                 when damage is not null then {{'rule': 'layout', 'reason': damage}}
                 when coalesce({_TOLD}) is null and coalesce({_AGGREGATED}) is not null
                     then {{'rule': 'format', 'reason': 'aggregatedValues are no measurements: '
@@ -218,13 +195,14 @@ def _instances(objects: str, contract: SourceContract, members: Sequence[Member]
             from (
                 select * exclude (bare), channel in ({named}) as is_named,
                     case when starts_with(bare::varchar, '{{"@')
-                            and (bare->'$."@value"') is not null
-                        then (bare->'$."@value"') else bare end as atom
+                        then coalesce((bare->'$."@value"'), bare) else bare end as atom
                 from (
                     select *, {_BARE} as bare, key || coalesce('@' || one.datasetId, '') as channel,
-                        coalesce(one.observedAt, (one.metadata->>'$.TimeInstant.value'),
+                        coalesce(one.observedAt, case when one.metadata is not null
+                                then (one.metadata->>'$.TimeInstant.value') end,
                             time_instant) as own_time,
-                        coalesce(one.unitCode, (one.metadata->>'$.unitCode.value')) as unit,
+                        coalesce(one.unitCode, case when one.metadata is not null
+                                then (one.metadata->>'$.unitCode.value') end) as unit,
                         one.modifiedAt as result_text
                     from (select * exclude (ones), unnest(coalesce(ones, [null])) as one
                         from ({_attributes(objects, contract, members)}))
@@ -234,37 +212,3 @@ def _instances(objects: str, contract: SourceContract, members: Sequence[Member]
         where key is null or verdict is not null or not coalesce(
             one.type in ({left_out}) or coalesce(one.object, one.objectList) is not null
             or one is null and (whole->>'$.type') in ({geometries}), false)"""
-
-
-def measurements(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> Reading:
-    """Offer what `instances` measured; an entity that measured nothing is broken."""
-    place = "_row" if contract.delivery.framing == "lines" else "rowid - first + 1"
-    said = """json_merge_patch('{}', to_json({'id': device, 'attribute': channel, 'value': atom,
-        'observedAt': time_text, 'unitCode': unit}))::varchar"""
-    connection.execute(
-        f"""
-        create temp view measured as
-        with numbered as (
-            select *, {place} as record, rowid
-            from instances join (
-                select _file, min(rowid) as first from instances group by _file) using (_file)
-        ),
-        silent as (
-            select entity_number, bool_or(channel is not null) as has_attributes
-            from instances group by all having not bool_or(is_measured)
-        )
-        select * replace (record as _row, coalesce(_raw, {said}) as _raw)
-        from numbered where is_measured
-        union all by name
-        select _file, record as _row, device, coalesce(_raw, {said}) as _raw,
-            case when has_attributes then 'time_missing' else 'no_measurement' end as rule,
-            case when has_attributes then 'nothing says when: no attribute has observedAt '
-                || '(TimeInstant in NGSIv2). Ask for the normalized form, or name the attribute '
-                || 'that holds the time in delivery.time.columns'
-                else 'the entity carries no attribute that measures' end as reason
-        from numbered join silent using (entity_number) where channel is null
-        """
-    )
-    return Reading(
-        atoms.records("measured", contract), atoms.offer(connection, contract, "measured")
-    )

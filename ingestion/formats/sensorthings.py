@@ -113,13 +113,14 @@ def read(
     connection.execute(f"create temp table elements ({kept}, carrier bigint)")
     elements.load(connection, members, contract, _SHAPE, "elements", _keep)
     connection.execute(f"create temp table carriers ({_CARRIER})")
-    has_more = "select 1 from elements where rest is not null limit 1"
-    if connection.execute(has_more).fetchone():
-        for collection in (*_COLLECTIONS, "dataArray"):
-            connection.execute(_parents(collection))
+    for collection in (*_COLLECTIONS, "dataArray"):
+        for condition in elements.batches(connection, "elements", "rest"):
+            connection.execute(_parents(collection, condition))
             connection.execute(f"insert into carriers select {_CARRIER_NAMES} from parents")
             is_array = collection == "dataArray"
             connection.execute(_rows_of_array(contract) if is_array else _children(contract))
+            connection.execute(_emptied(collection, condition))
+    connection.execute("drop table if exists parents")
     connection.execute(_observations(contract, members))
     return Reading(
         atoms.records("observations", contract),
@@ -132,9 +133,13 @@ _CARRIER: Final = """carrier bigint, is_in varchar, thing varchar, datastream_id
 _CARRIER_NAMES: Final = re.sub(r" (varchar|bigint|json)", "", _CARRIER)
 
 _STRUCTURE: Final = ", ".join(f'"{key}": "{kind}"' for key, kind in _RARE.items())
-_ENTITIES: Final = f"""(select *, from_json(rest, '{{{_STRUCTURE}}}') as e
-    from elements left join carriers using (carrier))"""
-"""Elements with what their carriers tell; `e` holds the rare keys, null for an Observation."""
+
+
+def _entities(condition: str = "true") -> str:
+    """Elements with what their carriers tell; `e` holds the rare keys, if there are any."""
+    return f"""(select *, from_json(rest, '{{{_STRUCTURE}}}') as e
+        from elements left join carriers using (carrier) where {condition})"""
+
 
 _KIND: Final = """case
     when is_in in ('Datastreams', 'MultiDatastreams') then 'datastream'
@@ -176,7 +181,7 @@ _TOLD: Final = f"""
 """What the entities in a collection are told by the one that carries it."""
 
 
-def _parents(collection: str) -> str:
+def _parents(collection: str, condition: str) -> str:
     """The table of entities that carry a collection: what they tell, and its members."""
     name = f"e.{identifier(collection)}"
     return f"""
@@ -189,9 +194,18 @@ def _parents(collection: str) -> str:
         from (
             select * exclude (_row), _row as line, {_KIND} as kind,
                 json_extract({name}, '$[*]') as children
-            from {_ENTITIES} where json_type({name}) = 'ARRAY'
+            from {_entities(condition)} where json_type({name}) = 'ARRAY'
         )
         join (select _file, max(_row) as last from elements group by _file) using (_file)"""
+
+
+def _emptied(collection: str, condition: str) -> str:
+    """The update that leaves of a collection whose members were taken only how many there were."""
+    path = f"'$.{collection}'"
+    return f"""
+        update elements set rest = json_merge_patch(rest,
+            '{{"{collection}":[' || json_array_length(rest, {path}) || ']}}')
+        where {condition} and json_type(rest, {path}) = 'ARRAY'"""
 
 
 def _row_of_child(contract: SourceContract) -> str:
@@ -255,7 +269,7 @@ _CUT_SHORT: Final = " ".join(
     f"""when e."{name}" is not null and e."{name}@iot.nextLink" is not null
         then {{'rule': 'truncated', 'reason': format(
             'the server cut {name} short: {{}} are here, more are at {{}}',
-            json_array_length(e."{name}"), e."{name}@iot.nextLink")}}"""
+            json_extract(e."{name}", '$[0]'), e."{name}@iot.nextLink")}}"""
     for name in _COLLECTIONS
 )
 _VERDICT: Final = f"""case
@@ -301,6 +315,7 @@ def _observations(contract: SourceContract, members: Sequence[Member]) -> str:
             case when parameters is not null
                 then '{{"parameters":' || parameters::varchar || '}}' end as attributes,
             verdict.rule as rule, verdict.reason as reason
-        from (select *, {geojson_point("near")} as point from (select {_OBSERVED} from {_ENTITIES}))
+        from (select *, {geojson_point("near")} as point
+            from (select {_OBSERVED} from {_entities()}))
         where verdict is not null or not is_carrier
     """
