@@ -15,7 +15,14 @@ from typing import Final
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.protocols import aveva_historian, folder, ignition_historian, sql_table
+from ingestion.protocols import (
+    aveva_historian,
+    folder,
+    ignition_historian,
+    object_store,
+    sftp,
+    sql_table,
+)
 
 Offers = Callable[[Fetch], Iterator[Offer]]
 
@@ -38,6 +45,12 @@ class Protocol:
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
         "folder": Protocol("Files that suppliers put into the inbox", "POSIX", folder.offers),
+        "sftp": Protocol("Files on an SFTP server", "SFTP 3, RFC 4253", sftp.offers),
+        "object_store": Protocol(
+            "Files in an object store (S3, Azure and what fsspec knows)",
+            "fsspec",
+            object_store.offers,
+        ),
         "ignition_historian": Protocol(
             "Ignition SQL Tag Historian",
             "Ignition Database Table Reference 8.3",

@@ -210,6 +210,21 @@ class Pull(Frozen):
         return start if start is None or start.tzinfo else start.replace(tzinfo=UTC)
 
 
+class Remote(Frozen):
+    """How files are fetched from another machine.
+
+    Attributes:
+        host_key: Fingerprint of the server's key, `SHA256:…`, or `env:NAME`.
+        key_file: Path of the private key to log in with, or `env:NAME`; without it the
+            password of the address.
+        settle_s: Seconds that a file must have kept its size and time to be taken.
+    """
+
+    host_key: str | None = None
+    key_file: str | None = None
+    settle_s: float = Field(default=5.0, ge=0)
+
+
 class Delivery(Frozen):
     """How bytes are fetched (`protocol`) and read (`format`)."""
 
@@ -227,5 +242,6 @@ class Delivery(Frozen):
     quality: QualityRule | None = None
     position: PositionRule | None = None
     pull: Pull = Pull()
+    remote: Remote = Remote()
     unknown_channels: Literal["land", "quarantine"] = "land"
     """Channels the contract does not name: kept in bronze and reported, or quarantined."""
