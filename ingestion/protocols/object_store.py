@@ -77,7 +77,7 @@ def _files(store: AbstractFileSystem, base: str, pattern: str) -> list[RemoteFil
         RemoteFile(
             name=name.removeprefix(base),
             version=_version(info),
-            modified=_modified(store, name, info),
+            modified=_modified(info),
             is_link=_is_link(store, name, info),
         )
         for name, info in found.items()
@@ -87,14 +87,18 @@ def _files(store: AbstractFileSystem, base: str, pattern: str) -> list[RemoteFil
 
 def _version(info: Mapping[str, Any]) -> str:
     """Size, and what the store knows of the content: an ETag, or when it was written."""
-    told = [info.get(key) for key in ("ETag", "etag", "LastModified", "mtime", "created")]
-    return f"{info.get('size')} {next((str(word) for word in told if word is not None), '')}"
+    return f"{info.get('size')} {info.get('ETag') or info.get('etag') or _modified(info)}"
 
 
-def _modified(store: AbstractFileSystem, name: str, info: Mapping[str, Any]) -> datetime:
-    told = info.get("LastModified") or info.get("last_modified")
-    at = told if isinstance(told, datetime) else store.modified(name)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+def _modified(info: Mapping[str, Any]) -> datetime:
+    """When an object was written; every store has a word of its own for it."""
+    words = ("LastModified", "last_modified", "mtime", "updated", "created")
+    told = next((info[word] for word in words if info.get(word) is not None), 0)
+    if isinstance(told, str):
+        told = datetime.fromisoformat(told)
+    if isinstance(told, datetime):
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    return datetime.fromtimestamp(told, UTC)
 
 
 def _is_link(store: AbstractFileSystem, name: str, info: Mapping[str, Any]) -> bool:
