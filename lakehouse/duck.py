@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,8 +45,10 @@ def extension(name: str) -> Path:
     return path
 
 
-def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Open a private in-memory DuckDB with the delta extension loaded and the clock in UTC."""
+def connect(
+    memory_limit: str = "1GB", threads: int = 2, extensions: Sequence[str] = ("delta",)
+) -> duckdb.DuckDBPyConnection:
+    """Open a private in-memory DuckDB with extensions loaded and the clock in UTC."""
     connection = duckdb.connect(
         config={
             "memory_limit": memory_limit,
@@ -53,13 +56,14 @@ def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConne
             "autoinstall_known_extensions": False,
         }
     )
-    prepare(connection)
+    prepare(connection, extensions)
     return connection
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Load the delta extension into a connection and set its clock to UTC."""
-    connection.load_extension(str(extension("delta")))
+def prepare(connection: duckdb.DuckDBPyConnection, extensions: Sequence[str] = ("delta",)) -> None:
+    """Load extensions into a connection and set its clock to UTC."""
+    for name in extensions:
+        connection.load_extension(str(extension(name)))
     connection.execute("set TimeZone = 'UTC'")
 
 
