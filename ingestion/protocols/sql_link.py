@@ -30,7 +30,8 @@ Answer = TypeVar("Answer")
 _ATTACHED: Final = "source"
 _SCANNERS: Final = {"postgresql": ("postgres_scanner",), "sqlite": ("sqlite_scanner",)}
 _SETTINGS: Final = {
-    "postgresql": "set pg_pool_max_connections = 1",
+    # One connection gives rows to one thread; a second one would only wait for it, and busily.
+    "postgresql": "set pg_pool_max_connections = 1; set threads = 1",
     # DuckDB 1.5.5 takes scans of two SQLite tables for one: a union gave the first one twice.
     "sqlite": "set disabled_optimizers = 'common_subplan'",
 }
