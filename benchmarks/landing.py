@@ -82,7 +82,7 @@ def dlt_rows(path: Path, folder: Path) -> None:
 
 def dlt_arrow(path: Path, folder: Path) -> None:
     """Dlt, handed Arrow."""
-    with connect(delta=False) as connection:
+    with connect(extensions=()) as connection:
         table: pa.Table = connection.execute(
             f"from read_json('{path}', format = 'newline_delimited', columns = {_COLUMNS})"
         ).to_arrow_table()

@@ -27,7 +27,7 @@ def history(folder: Path, size: int) -> Path:
     """A lake whose source has `size` rows, in batches of five million."""
     settings, contract = observations.lake(folder / f"history-{size}", "json")
     bronze = tables.bronze(settings, contract.id)
-    with connect(delta=False) as connection:
+    with connect(extensions=()) as connection:
         for number, start in enumerate(range(0, size, 5_000_000), start=1):
             delta.append_query(
                 bronze,

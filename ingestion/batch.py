@@ -56,7 +56,7 @@ def take(
         LakeError: A replay would read rows differently that have landed before.
     """
     members = _members(deliveries, scratch)
-    connection = connect(delta=False)
+    connection = connect(extensions=())
     try:
         connection.execute(f"set temp_directory = '{scratch}'")
         _show_files(connection, members)

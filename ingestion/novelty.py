@@ -18,7 +18,7 @@ import duckdb
 from ingestion import uplinks
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import delta_scan, literal, load_delta
+from lakehouse.duck import delta_scan, literal, load
 from lakehouse.settings import Settings
 
 _CONTENT: Final = "device, channel, t, t_end, value, text, quality, quality_code, result_time"
@@ -143,7 +143,7 @@ def _broken(
     if connection.execute("select exists (from failures)").fetchall()[0][0]:
         records = f"({raw()})" if raw else "records"
     if delta.exists(tables.quarantine(settings, contract.id)):
-        load_delta(connection)
+        load(connection, "delta")
     connection.execute(
         f"""
         create temp table broken as

@@ -10,7 +10,7 @@ import duckdb
 from ingestion.deliveries import Again, Landed
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import delta_scan, literal, load_delta
+from lakehouse.duck import delta_scan, literal, load
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 
@@ -61,7 +61,7 @@ def compare(
     bronze = tables.bronze(settings, contract.id)
     if not delta.exists(bronze):
         return
-    load_delta(connection)
+    load(connection, "delta")
     shas = ", ".join(literal(one.sha256) for one in deliveries)
     connection.execute(
         f"create temp table before as from {delta_scan(bronze)} where _delivery in ({shas})"

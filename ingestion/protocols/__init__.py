@@ -21,9 +21,11 @@ from ingestion.protocols import (
     folder,
     ignition_historian,
     ngsi_ld_server,
+    object_store,
     paged_http,
     pi_web_api,
     sensorthings_server,
+    sftp,
     sql_table,
     thingsboard,
 )
@@ -49,17 +51,12 @@ class Protocol:
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
         "folder": Protocol("Files that suppliers put into the inbox", "POSIX", folder.offers),
-        "ignition_historian": Protocol(
-            "Ignition SQL Tag Historian",
-            "Ignition Database Table Reference 8.3",
-            ignition_historian.offers,
+        "sftp": Protocol("Files on an SFTP server", "SFTP 3, RFC 4253", sftp.offers),
+        "object_store": Protocol(
+            "Files in an object store (S3, Azure and what fsspec knows)",
+            "fsspec",
+            object_store.offers,
         ),
-        "aveva_historian": Protocol(
-            "AVEVA (Wonderware) Historian",
-            "AVEVA Historian, table `History`",
-            aveva_historian.offers,
-        ),
-        "sql_table": Protocol("A table or view of a database", "SQLAlchemy 2.1", sql_table.offers),
         "http": Protocol("Files at one web address or several", "RFC 9110 (HTTP)", download.offers),
         "paged_http": Protocol(
             "JSON APIs that answer in pages", "RFC 9110, RFC 8288 (Link)", paged_http.offers
@@ -70,13 +67,24 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         "ngsi_ld_server": Protocol(
             "NGSI-LD brokers, temporal entities", "ETSI GS CIM 009 V1.9.1", ngsi_ld_server.offers
         ),
-        "pi_web_api": Protocol(
-            "PI System over PI Web API", "PI Web API Reference 2023", pi_web_api.offers
-        ),
         "thingsboard": Protocol(
             "ThingsBoard telemetry over REST",
             "ThingsBoard REST API, telemetry-controller",
             thingsboard.offers,
+        ),
+        "sql_table": Protocol("A table or view of a database", "SQLAlchemy 2.1", sql_table.offers),
+        "ignition_historian": Protocol(
+            "Ignition SQL Tag Historian",
+            "Ignition Database Table Reference 8.3",
+            ignition_historian.offers,
+        ),
+        "aveva_historian": Protocol(
+            "AVEVA (Wonderware) Historian",
+            "AVEVA Historian, table `History`",
+            aveva_historian.offers,
+        ),
+        "pi_web_api": Protocol(
+            "PI System over PI Web API", "PI Web API Reference 2023", pi_web_api.offers
         ),
     }
 )

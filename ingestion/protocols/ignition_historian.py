@@ -149,14 +149,14 @@ def _values(table: str, tags: str, bounds: Sequence[Bound], limit: int | None) -
         for column in data.c
         if column.name != "tagid"
     ]
-    some = (
+    every = (
         sa.select(*chosen)
         .join_from(data, tag, data.c.tagid == tag.c.id)
         .where(tag.c.tagpath.ilike(tags), *(bound.of(data.c[bound.column]) for bound in bounds))
-        .order_by(data.c.t_stamp, data.c.tagid)
-        .limit(limit)
-        .subquery()
     )
+    if limit is None:
+        return every
+    some = every.order_by(data.c.t_stamp, data.c.tagid).limit(limit).subquery()
     return sa.select(*some.c)
 
 

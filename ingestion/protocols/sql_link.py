@@ -28,6 +28,13 @@ from lakehouse.settings import Settings
 Answer = TypeVar("Answer")
 
 _ATTACHED: Final = "source"
+_SCANNERS: Final = {"postgresql": ("postgres_scanner",), "sqlite": ("sqlite_scanner",)}
+_SETTINGS: Final = {
+    # One connection gives rows to one thread; a second one would only wait for it, and busily.
+    "postgresql": "set pg_pool_max_connections = 1; set threads = 1",
+    # DuckDB 1.5.5 takes scans of two SQLite tables for one: a union gave the first one twice.
+    "sqlite": "set disabled_optimizers = 'common_subplan'",
+}
 _AT_ONCE: Final = 50_000
 """Rows that SQLAlchemy hands over together."""
 _CAST: Final = "Ask for a view that makes it one."
@@ -65,24 +72,15 @@ def linked(fetch: Fetch) -> Iterator[Link]:
         SourceUnavailable: The address is none.
     """
     engine = _engine(fetch.contract, fetch.settings)
-    local = duck.connect()
+    local = duck.connect(extensions=_SCANNERS.get(engine.dialect.name, ()))
     try:
         local.execute(f"set temp_directory = {duck.literal(fetch.scratch)}")
-        _load_scanner(local, engine.dialect.name)
+        if engine.dialect.name in _SCANNERS:
+            local.execute(_SETTINGS[engine.dialect.name])
         yield Link(fetch.contract, engine, local)
     finally:
         local.close()
         engine.dispose()
-
-
-def _load_scanner(local: duckdb.DuckDBPyConnection, dialect: str) -> None:
-    if dialect == "sqlite":
-        local.load_extension(str(duck.extension("sqlite_scanner")))
-        # DuckDB 1.5.5 takes scans of two SQLite tables for one: a union gave the first one twice.
-        local.execute("set disabled_optimizers = 'common_subplan'")
-    if dialect == "postgresql":
-        local.load_extension(str(duck.extension("postgres_scanner")))
-        local.execute("set pg_pool_max_connections = 1")
 
 
 def _engine(contract: SourceContract, settings: Settings) -> sa.Engine:

@@ -31,6 +31,9 @@ from lakehouse.errors import Problem, SourceUnavailable
 MOST_OF_AN_INSTANT: Final = 10_000_000
 """Rows of one instant of a table without a unique key; they come in one statement."""
 
+_FEW: Final = 10_000
+"""Rows that are fetched one by one sooner than by reading a whole file."""
+
 Value = Any
 """A value of the cursor column or of a key: int, text or datetime."""
 
@@ -145,33 +148,30 @@ def _pages(
 ) -> Iterator[Path]:
     """Files of whole values of the order's column number `level`; see `pages`."""
     pull = fetch.contract.delivery.pull
-    column = feed.order[level]
+    column = identifier(feed.order[level])
     low: tuple[Bound, ...] = ()
     if level == 0 and patiently(link, partial(_receive_file, link, feed, bounds, pull.page_rows)):
-        yield from _slices(fetch, link, feed)
+        yield from _slices(fetch, link, feed, _count(link))
         return
     while True:
         limit = pull.page_rows + 1 + feed.surplus
-        asked = (*bounds, *low)
-        rows = patiently(link, partial(_receive, link, feed, asked, limit))
-        if rows < limit:
-            yield from _slices(fetch, link, feed)
+        if patiently(link, partial(_receive, link, feed, (*bounds, *low), limit)) < limit:
+            yield from _slices(fetch, link, feed, _count(link))
             return
         last, before = link.local.execute(
-            f"""select max({identifier(column)}), count(*) filter ({identifier(column)} <
-                (select max({identifier(column)}) from page)) from page"""
+            f"""select max({column}), count(*) filter ({column} < (select max({column}) from page))
+            from page"""
         ).fetchall()[0]
         if before:
-            link.local.execute(f"delete from page where {identifier(column)} >= ?", [last])
-            yield from _slices(fetch, link, feed)
-            low = (Bound(column, operator.ge, last),)
+            yield from _slices(fetch, link, feed, before)
+            low = (Bound(feed.order[level], operator.ge, last),)
             continue
-        within = (*bounds, Bound(column, operator.eq, last))
+        within = (*bounds, Bound(feed.order[level], operator.eq, last))
         if level + 1 < len(feed.order):
             yield from _pages(fetch, link, feed, within, level + 1)
         else:
             yield from _instant(fetch, link, feed, within, last)
-        low = (Bound(column, operator.gt, last),)
+        low = (Bound(feed.order[level], operator.gt, last),)
 
 
 def _instant(
@@ -187,67 +187,61 @@ def _instant(
                 "Ask for a table with a primary key of whole numbers, or for a finer clock.",
             )
         )
-    yield from _slices(fetch, link, feed)
+    yield from _slices(fetch, link, feed, _count(link))
 
 
 def _receive(link: Link, feed: Feed, bounds: Sequence[Bound], limit: int) -> int:
-    """Make `page`, sorted; the number of rows that came, before those out of bounds are left."""
-    receive(link, feed.ask(bounds, limit), feed.order, "answer")
-    _sort(link, feed, bounds)
-    return _count(link, "answer")
+    """Make `page`, in the order of the feed; the number of rows that came.
+
+    Of a feed with surplus rows, those out of bounds are counted but not kept.
+    """
+    receive(link, feed.ask(bounds, limit), feed.order, "page")
+    rows = _count(link)
+    if feed.surplus:
+        signs = {operator.ge: ">=", operator.gt: ">", operator.lt: "<", operator.eq: "="}
+        within = " and ".join(f"{identifier(b.column)} {signs[b.compare]} ?" for b in bounds)
+        link.local.execute(
+            f"create or replace temp table page as from page where {within}",
+            [bound.value for bound in bounds],
+        )
+    return rows
 
 
 def _receive_file(link: Link, feed: Feed, bounds: Sequence[Bound], page_rows: int) -> bool:
-    """Make `page` of all rows of an SQLite file, if there is more than one page of them."""
+    """Make `page` of all rows of an SQLite file, unless an index finds them sooner.
+
+    DuckDB reads a table from its first row to its last; few rows come by SQLAlchemy.
+    """
     if link.dialect != "sqlite" or not feed.is_plain:
         return False
-    some = feed.ask(bounds, page_rows + 1).subquery()
+    few = min(page_rows, _FEW)
+    some = feed.ask(bounds, few + 1).subquery()
     with link.engine.connect() as connection:
         rows = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-    if rows <= page_rows or not receive_file(link, feed.ask(bounds, None), "answer"):
-        return False
-    _sort(link, feed, bounds)
-    return True
+    return rows > few and receive_file(link, feed.ask(bounds, None), "page")
 
 
-def _sort(link: Link, feed: Feed, bounds: Sequence[Bound]) -> None:
-    """Make `page` of `answer`: within the bounds, in the order of the feed.
-
-    A historian may add a row from before the window; a database may sort text in another way.
-    """
-    signs = {operator.ge: ">=", operator.gt: ">", operator.lt: "<", operator.eq: "="}
-    within = [f"{identifier(b.column)} {signs[b.compare]} ?" for b in bounds]
-    order = ", ".join(identifier(name) for name in feed.order)
-    link.local.execute(
-        f"""create or replace temp table page as
-        from answer where {" and ".join(within) or "true"} order by {order}""",
-        [bound.value for bound in bounds],
-    )
+def _count(link: Link) -> int:
+    return int(link.local.execute("select count(*) from page").fetchall()[0][0])
 
 
-def _count(link: Link, table: str) -> int:
-    return int(link.local.execute(f"select count(*) from {table}").fetchall()[0][0])
-
-
-def _slices(fetch: Fetch, link: Link, feed: Feed) -> Iterator[Path]:
-    """Write `page` to files of at most a page's rows; only what fills one is cut in an instant."""
+def _slices(fetch: Fetch, link: Link, feed: Feed, rows: int) -> Iterator[Path]:
+    """Write the first rows of `page` to files; only an instant that fills a file is cut."""
     size = fetch.contract.delivery.pull.page_rows
-    total = _count(link, "page")
     column = identifier(feed.order[0])
     first = 0
-    while first < total:
-        end = min(first + size, total)
-        if end < total:
+    while first < rows:
+        end = min(first + size, rows)
+        if end < rows:
             (whole,) = link.local.execute(
-                f"""select min(rowid) from page where rowid between ? and ?
-                and {column} = (select {column} from page where rowid = ?)""",
-                [first, end, end],
+                f"""select min(rowid) from page where rowid between {first} and {end}
+                and {column} = (select {column} from page where rowid = {end})"""
             ).fetchall()[0]
             end = whole if whole > first else end
         path = fetch.scratch / f"page-{time.monotonic_ns()}.parquet"
         link.local.execute(
             f"""copy (from page where rowid between {first} and {end - 1})
-            to {literal(path)} (format parquet, compression zstd)"""
+            to {literal(path)} (format parquet, compression zstd, compression_level 1)"""
         )
         yield path
         first = end

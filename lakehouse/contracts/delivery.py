@@ -258,6 +258,21 @@ class CompletenessRule(Frozen):
         return pattern
 
 
+class Remote(Frozen):
+    """How files are fetched from another machine.
+
+    Attributes:
+        host_key: Fingerprint of the server's key, `SHA256:…`, or `env:NAME`.
+        key_file: Path of the private key to log in with, or `env:NAME`; without it the
+            password of the address.
+        settle_s: Seconds that a file must have kept its size and time to be taken.
+    """
+
+    host_key: str | None = None
+    key_file: str | None = None
+    settle_s: float = Field(default=5.0, ge=0)
+
+
 class Delivery(Frozen):
     """How bytes are fetched (`protocol`) and read (`format`)."""
 
@@ -277,6 +292,7 @@ class Delivery(Frozen):
     position: PositionRule | None = None
     sensorthings: SensorThingsNames = SensorThingsNames()
     pull: Pull = Pull()
+    remote: Remote = Remote()
     http: Http = Http()
     paging: Paging = Paging()
     window: Window = Window()

@@ -198,6 +198,7 @@ def test_order_that_is_not_time_s_is_said(lake, run, source):
         pulled(lake, source())
 
 
+@pytest.mark.slow
 def test_a_view_and_a_million_rows_of_one_instant(lake, run, source):
     """A file is read as a whole; the instant is parted into pages, and nothing runs for ever."""
     run(

@@ -48,7 +48,7 @@ def commit(folder: Path, rows: list[tuple], partition_by: tuple[str, ...]) -> Pa
             for number, name in enumerate(names)
         }
     )
-    with connect(delta=False) as connection:
+    with connect(extensions=()) as connection:
         connection.register("given", table)
         delta.append_query(
             address,
@@ -101,7 +101,7 @@ def test_scan_between_two_times_misses_no_row(rows, first, width):
     last = min(first + timedelta(microseconds=width), datetime(9998, 1, 1, tzinfo=UTC))
     with TemporaryDirectory() as folder:
         address = commit(Path(folder), rows, ("day",))
-        with connect(delta=False) as connection:
+        with connect(extensions=()) as connection:
             scan = data_files.scan(connection, delta.open_table(address), "moment", first, last)
             expected = sum(1 for _, at, *_ in rows if at is not None and first <= at <= last)
             if scan is None:
@@ -112,7 +112,7 @@ def test_scan_between_two_times_misses_no_row(rows, first, width):
 
 
 def test_no_rows_make_no_files(tmp_path):
-    with connect(delta=False) as connection:
+    with connect(extensions=()) as connection:
         commit_ = delta.append_query(
             tmp_path / "t", connection, "select 1::bigint as number where false", SCHEMA,
             marks={"batch": 1},
@@ -133,7 +133,7 @@ def test_a_rival_leaves_no_files_behind(tmp_path, monkeypatch):
         return files
 
     def commit_again(where: Path) -> None:
-        with connect(delta=False) as connection:
+        with connect(extensions=()) as connection:
             delta.append_query(
                 where, connection, "select 2::bigint as number", SCHEMA, marks={"batch": 2}
             )
