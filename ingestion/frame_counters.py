@@ -92,9 +92,9 @@ def findings(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]
     """What the frame counters of a batch say: delivery and sentence, where uplinks are missing.
 
     Args:
-        connection: Holds `uplinks` with `_file` and the columns of bronze, and `files`.
+        connection: Holds `uplink_readings` with `_file` and the columns of bronze, and `files`.
     """
-    rows = "(from uplinks join files using (_file))"
+    rows = "(from uplink_readings join files using (_file))"
     found = connection.execute(
         f"""select grouped, sum(lost), count(distinct device), sum(expected)
         from ({losses(rows, "_delivery")}) group by grouped having sum(lost) > 0 order by grouped"""

@@ -41,9 +41,9 @@ def compare(
     batch_id: str,
     raw: Callable[[], str] | None = None,
 ) -> None:
-    """Make `repeats(_id)`, the sound rows that are duplicates, and tables `uplinks` and `broken`.
+    """Make `repeats(_id)`, the sound rows that are duplicates, `uplink_readings` and `broken`.
 
-    `broken` has every broken row with its record as delivered (`raw`) and its `fate`:
+    `uplink_readings` has the sound rows of LoRaWAN uplinks. `broken` has every broken row with its record as delivered (`raw`) and its `fate`:
     `quarantined`, or `duplicate` when quarantine has had the same row of another delivery. What
     an attempt of this batch that was cut short has quarantined stays as it decided.
 
@@ -62,7 +62,7 @@ def compare(
 
 
 _UPLINKS: Final = f"""
-create temp table uplinks as
+create temp table uplink_readings as
 select _id, _file, _row, device, channel, make_timestamptz(epoch_us(t)) as phenomenon_time,
     value, text, quality, attributes, {uplinks.identity("attributes")} as uplink
 from judged where verdict = 'sound' and uplink is not null"""
@@ -86,7 +86,7 @@ def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
         )
     connection.execute(
         f"""insert into repeats
-        select _id from ({uplinks.repeats("uplinks")}) where _id not in (from repeats)"""
+        select _id from ({uplinks.repeats("uplink_readings")}) where _id not in (from repeats)"""
     )
 
 
@@ -103,10 +103,11 @@ def _repeats_of_bronze(
     table = delta.open_table(bronze)
     spread = timedelta(seconds=uplinks.SPREAD_S)
     around = data_files.scan(connection, table, "phenomenon_time", first - spread, last + spread)
-    if around is not None and connection.execute("select exists (from uplinks)").fetchall()[0][0]:
+    has_uplinks = connection.execute("select exists (from uplink_readings)").fetchall()[0][0]
+    if around is not None and has_uplinks:
         connection.execute(
             f"""insert into repeats
-            select _id from uplinks s
+            select _id from uplink_readings s
             where _id not in (from repeats) and {uplinks.is_known(around)}"""
         )
     known = data_files.scan(connection, table, "phenomenon_time", first, last)
