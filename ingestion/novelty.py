@@ -43,9 +43,10 @@ def compare(
 ) -> None:
     """Make `repeats(_id)`, the sound rows that are duplicates, `uplink_readings` and `broken`.
 
-    `uplink_readings` has the sound rows of LoRaWAN uplinks. `broken` has every broken row with its record as delivered (`raw`) and its `fate`:
-    `quarantined`, or `duplicate` when quarantine has had the same row of another delivery. What
-    an attempt of this batch that was cut short has quarantined stays as it decided.
+    `uplink_readings` has the sound rows of LoRaWAN uplinks. `broken` has every broken row with its
+    record as delivered (`raw`) and its `fate`: `quarantined`, or `duplicate` when quarantine has
+    had the same row of another delivery. What an attempt of this batch that was cut short has
+    quarantined stays as it decided.
 
     Args:
         connection: Holds `judged`, `records` and `files`.

@@ -13,8 +13,10 @@ Source: Delta protocol, "Transaction Identifiers" and "Delta Log Entries".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,20 +306,21 @@ def _open_or_create(
 ) -> DeltaTable:
     if exists(address):
         return open_table(address)
-    address.mkdir(parents=True, exist_ok=True)
-    try:
-        table = DeltaTable.create(
-            str(address),
+    # Made elsewhere, then its first log entry put in place if there is none: of two processes one
+    # is first, and neither sees a table that the other is still making.
+    (address / "_delta_log").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{address.name}.", dir=address.parent) as beside:
+        DeltaTable.create(
+            beside,
             schema=schema,
-            mode="ignore",
             partition_by=list(partition_by),
             name=address.name,
             description=description,
         )
-    except CommitFailedError:  # somebody else has made it in this moment
-        return open_table(address)
+        with contextlib.suppress(FileExistsError):
+            os.link(_entry(Path(beside), 0), _entry(address, 0))
     _flush(address, 0)
-    return table
+    return open_table(address)
 
 
 def _change(address: Path, version: int) -> Change:

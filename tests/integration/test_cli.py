@@ -134,7 +134,7 @@ def test_a_source_that_is_down_keeps_nothing_else_back(tmp_path):
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "✗ bronze/hamnar_elmatare" in said
-    assert "the historian did not answer in 3 attempts" in said
+    assert "the database did not answer in 3 attempts" in said
     assert "the rest went on" in said
     assert "Traceback" not in done.stderr + done.stdout
     assert (tmp_path / "site" / "index.html").is_file()

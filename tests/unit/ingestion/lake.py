@@ -254,7 +254,8 @@ class Lake:
             )
             reading = FORMATS[contract.delivery.format].read(connection, members, contract)
             rules.judge(connection, self.settings, contract, show(connection, reading))
-            query = "from judged order by _file, _row, channel"
+            query = """select * exclude (_id) from judged
+                order by _file, _row, channel, device, t, value"""
             found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
         return found
 
