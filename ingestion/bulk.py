@@ -25,7 +25,8 @@ from lakehouse.duck import identifier, literal
 
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
-_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f", b"\xef\xbb\xbf")
+_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
+_MARK: Final = b"\xef\xbb\xbf"
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
@@ -74,6 +75,8 @@ def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
             decoder.decode(chunk)
         except UnicodeDecodeError:
             return False
+        if _MARK in chunk:
+            return False
     return not any(sign in chunk for sign in _STRANGE)
 
 
@@ -88,15 +91,30 @@ def json_lines(
     """
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     query = f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
-        columns = {{{columns}}}, ignore_errors = true)"""
+        columns = {{{columns}}}, ignore_errors = """
+    with _counted(members) as counts:
+        # Strictly it stops at an object that names a key twice, and at what is no object.
+        is_strict = _made(connection, f"{query} false)", "bulk_0")
+    if not is_strict and not _is_read_leniently(connection, f"{query} true)", members, names):
+        return None
+    return _numbered(connection, members, counts, "bulk_0", skip=0)
+
+
+def _is_read_leniently(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    members: Sequence[Member],
+    names: Sequence[str],
+) -> bool:
+    """Read with null rows for what is no object, if no key is named twice."""
     words = [form.encode() for name in names for form in _forms(name)]
     with _counted(members, words) as counts:
         if not _made(connection, query, "bulk_0"):
-            return None
-    if not _are_said_once(connection, names, [count.result() for count in counts]):
-        connection.execute("drop table bulk_0")
-        return None
-    return _numbered(connection, members, counts, "bulk_0", skip=0)
+            return False
+    if _are_said_once(connection, names, [count.result() for count in counts]):
+        return True
+    connection.execute("drop table bulk_0")
+    return False
 
 
 def _forms(name: str) -> tuple[str, str, str]:
