@@ -41,7 +41,7 @@ def history(folder: Path, size: int) -> Path:
                 from ({observations.rows(min(5_000_000, size - start), start)})""",
                 tables.TELEMETRY,
                 partition_by=["partition_date"],
-                marks={"batch": number, "daily_from": 2026},
+                marks={"batch": number} | ({"daily_from": 2026} if number == 1 else {}),
             )
     return folder / f"history-{size}"
 

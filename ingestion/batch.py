@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,9 @@ from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
 from lakehouse.ledger import Receipt, require_balance
 from lakehouse.settings import Settings
+
+_MEMORY: Final = "512MB"
+"""What DuckDB may use for one batch; a larger one goes through disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def take(
         LakeError: A replay would read rows differently that have landed before.
     """
     members = _members(deliveries, scratch)
-    connection = connect(extensions=())
+    connection = connect(memory_limit=_MEMORY, extensions=())
     try:
         connection.execute(f"set temp_directory = '{scratch}'")
         _show_files(connection, members)
