@@ -302,8 +302,8 @@ def held(found: Sequence[Held], as_json: bool) -> None:
             one.source_id, one.rule, one.channel or "—", f"{one.rows:,}", f"{one.deliveries:,}"
         )
     _out.print(table)
-    for one in found:
-        _out.print(f"  [yellow]•[/] {escape(one.rule)}: such as {escape(one.example)}")
+    for rule, example in dict.fromkeys((one.rule, one.example) for one in found):
+        _out.print(f"  [yellow]•[/] {escape(rule)}: {escape(example)}")
     _out.print("Look closer with [bold]sjostad quarantine show SOURCE --rule RULE[/].")
 
 
@@ -327,8 +327,8 @@ def replayed(source_id: str, outcome: Replayed, as_json: bool) -> None:
         _json({"source": source_id, **asdict(outcome)})
         return
     _out.print(
-        f"{escape(source_id)}: {len(outcome.receipts):,} deliveries read again, "
-        f"{outcome.landed:,} rows landed, {outcome.released:,} fewer are held back."
+        f"{escape(source_id)}: deliveries read again {len(outcome.receipts):,}, "
+        f"rows landed {outcome.landed:,}, rows no longer held {outcome.released:,}."
     )
     for reason in outcome.refused:
         _out.print(f"  [bold red]✗[/] {escape(reason)}")

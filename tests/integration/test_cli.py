@@ -172,6 +172,25 @@ def test_a_failed_audit_keeps_the_last_good_release(copy):
     assert {one["release"] for one in told["products"]} == {1}
 
 
+def test_what_is_held_back_is_listed_shown_and_read_again(copy):
+    home = copy
+    rows = {one["source_id"]: one for one in json.loads(
+        sjostad(home, "status", "--json").stdout)["sources"]}  # fmt: skip
+    held = json.loads(sjostad(home, "quarantine", "list", "--json").stdout)
+    assert sum(one["rows"] for one in held) == sum(one["quarantined"] for one in rows.values()) > 0
+    source, rule = held[0]["source_id"], held[0]["rule"]
+    shown = sjostad(home, "quarantine", "show", source, "--rule", rule, "--limit", "1")
+    assert "line " in shown.stdout
+    again = sjostad(home, "replay", source)
+    assert again.returncode == 0, again.stderr
+    assert f"{source}: deliveries read again" in again.stdout
+    assert "rows landed 0" in again.stdout
+    wrong = sjostad(home, "quarantine", "release", source, "--rule", "layout",
+                    "--by", "Drift", "--why", "test")  # fmt: skip
+    assert wrong.returncode == 1
+    assert "there is nothing to release" in wrong.stderr
+
+
 def test_the_doctor_names_what_is_broken(copy):
     def broken() -> str:
         done = sjostad(copy, "doctor", "--json")
