@@ -329,8 +329,9 @@ class _Columns:
             lead[word] = max(lead.get(word, 0), meaning.confidence)
         return {
             name for name, meaning in found.items()
-            if meaning.observed_property and meaning.confidence >= meanings.LIKELY
-            and meaning.confidence > lead[meaning.observed_property] - _CLEAR_LEAD
+            if (meaning.observed_property is None and meaning.unit_seen)
+            or (meaning.observed_property and meaning.confidence >= meanings.LIKELY
+                and meaning.confidence > lead[meaning.observed_property] - _CLEAR_LEAD)
         }  # fmt: skip
 
     def _own_name(self, name: str, meaning: Meaning, used: set[str]) -> str:

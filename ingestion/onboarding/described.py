@@ -12,6 +12,7 @@ from ingestion.offered import show
 from ingestion.onboarding import meanings, times
 from ingestion.onboarding.annotated import Said, ask, counted
 from ingestion.onboarding.columns_found import Found, channel, plain_name
+from ingestion.onboarding.meanings import Meaning
 from ingestion.onboarding.recognition import Recognised, provisional
 from ingestion.onboarding.samples import Sample
 from lakehouse.contracts import Vocabulary
@@ -33,11 +34,15 @@ def find(sample: Sample, recognised: Recognised, vocabulary: Vocabulary) -> Foun
     """
     properties: list[Any] = []
     used: set[str] = set()
-    for one in recognised.offered:
-        if one["numbers"] == 0 and len(recognised.offered) > 1:
-            properties.append(_text(one, used))
+    found = [(one, _meaning(one, vocabulary)) for one in recognised.offered]
+    some_known = any(meaning.observed_property for _, meaning in found)
+    for one, meaning in found:
+        is_text = one["numbers"] == 0 and len(found) > 1
+        says_nothing = meaning.observed_property is None and not one["unit"]
+        if is_text or (some_known and says_nothing):
+            properties.append(_not_taken(one, used))
         else:
-            properties.append(_channel(one, vocabulary, used))
+            properties.append(_channel(one, meaning, vocabulary, used))
     delivery: dict[str, Any] = {}
     if recognised.framing:
         delivery["framing"] = recognised.framing
@@ -46,9 +51,19 @@ def find(sample: Sample, recognised: Recognised, vocabulary: Vocabulary) -> Foun
     return Found(delivery, properties, "one row for each device, channel and time", None, ())
 
 
-def _channel(one: Mapping[str, Any], vocabulary: Vocabulary, used: set[str]) -> dict[str, Any]:
-    values = [value for value in (one["low"], one["high"]) if value is not None]
-    meaning = meanings.of_column(one["channel"], "", values, vocabulary, one["unit"])
+def _meaning(one: Mapping[str, Any], vocabulary: Vocabulary) -> Meaning:
+    return meanings.of_column(one["channel"], "", _values(one), vocabulary, one["unit"])
+
+
+def _values(one: Mapping[str, Any]) -> list[float]:
+    """The smallest and the largest value of a channel."""
+    return [value for value in (one["low"], one["high"]) if value is not None]
+
+
+def _channel(
+    one: Mapping[str, Any], meaning: Meaning, vocabulary: Vocabulary, used: set[str]
+) -> dict[str, Any]:
+    values = _values(one)
     name = plain_name(one["channel"])
     if meaning.observed_property and meaning.confidence >= meanings.SURE:
         name = meaning.observed_property if meaning.observed_property not in used else name
@@ -68,14 +83,19 @@ def _channel(one: Mapping[str, Any], vocabulary: Vocabulary, used: set[str]) -> 
     return found
 
 
-def _text(one: Mapping[str, Any], used: set[str]) -> Said:
+def _not_taken(one: Mapping[str, Any], used: set[str]) -> Said:
     name = plain_name(one["channel"])
     while name in used:
         name += "_2"
     used.add(name)
-    item = {"name": name, "physicalName": one["channel"], "logicalType": "string"}
+    item = {"name": name, "physicalName": one["channel"], "logicalType": "number"}
     if name == one["channel"]:
         item.pop("physicalName")
+    if values := _values(one):
+        shown = f"numbers ({values[0]:g} to {values[1]:g})"
+        why = "its name says nothing that the vocabulary knows"
+        return Said(item, check=f"{shown} that are not taken: {why}")
+    item["logicalType"] = "string"
     return Said(item, check=f"text such as '{str(one['text'])[:40]}', not taken as a channel")
 
 

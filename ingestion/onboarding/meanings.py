@@ -149,6 +149,8 @@ def of_column(
     if not scores:
         return Meaning(None, 0.0, None, told, seen)
     score, best = scores[0]
+    if "forecast" in best and "forecast" not in words:
+        score = min(score, SURE - 0.1)
     runner_up = scores[1][1] if len(scores) > 1 else None
     if len(scores) > 1 and scores[1][0] == score:
         score = min(score, SURE - 0.1)  # two words fit as well: a person has to say
@@ -251,8 +253,12 @@ def _likeness(words: frozenset[str], row: Mapping[str, str]) -> float:
 
 
 def _by_unit(values: Sequence[float], keys: Sequence[str]) -> list[tuple[float, str]]:
-    """Properties that a unit alone leaves; a register only rises."""
+    """Properties that a unit alone tells: the only one, or of a counter and its steps the one
+    that rises or does not.
+    """
     rises = len(values) > 2 and all(b >= a for a, b in zip(values, values[1:], strict=False))
+    if len(keys) > 1 and not any("register" in key for key in keys):
+        return []
     found = []
     for key in keys:
         is_counter = "register" in key

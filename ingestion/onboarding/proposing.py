@@ -93,6 +93,7 @@ def propose(wish: Wish, vocabulary: Vocabulary, inbox: Path) -> Proposal:
     server: dict[str, Any] = {"server": "inbox", "type": "local", "path": location}
     if not where:
         server["path"] = Said(location, check="files are to be put there, below the inbox")
+    server["format"] = recognised.name
     files = counted(len(sample.files), "file")
     left_out = f", {sample.left_out} of other kinds left alone" if sample.left_out else ""
     seen = (

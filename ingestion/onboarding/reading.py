@@ -68,9 +68,9 @@ def _csv(sample: Sample) -> Read:
             text = dialects.decode(sample.head(member))[0].removeprefix("\ufeff")
             lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
             titles.update(_titles(lines[: dialect.header_row - 1], dialect))
-            for line in lines[dialect.header_row :]:
-                if line.strip():
-                    yield member.number, dialects.cut(line, dialect.delimiter)
+            filled = [line for line in lines[dialect.header_row :] if line.strip()]
+            for line in filled[: MOST_ROWS // len(sample.members)]:
+                yield member.number, dialects.cut(line, dialect.delimiter)
 
     table = with_header(dialect.header, rows(), dialect.decimal)
     table.titles = titles

@@ -93,7 +93,10 @@ def of_rows(rows: Iterator[tuple[int, Mapping[str, str | None]]], decimal: str =
 def with_header(
     header: Sequence[str], rows: Iterator[tuple[int, Sequence[str]]], decimal: str = "."
 ) -> Table:
-    """A table of rows under a header; cells right of it are left alone."""
+    """A table of rows under a header; cells right of it are left alone.
+
+    So are columns that most rows end before: prose beside the first rows of a table.
+    """
     names = [name.strip() for name in header]
     kept = [place for place, name in enumerate(names) if name and names.count(name) == 1]
 
@@ -101,4 +104,8 @@ def with_header(
         for file, row in rows:
             yield file, {names[p]: (row[p] if p < len(row) else None) for p in kept}
 
-    return of_rows(named(), decimal)
+    table = of_rows(named(), decimal)
+    short = [name for name, cells in table.cells.items() if cells.count(None) > len(cells) / 50]
+    for name in short:
+        del table.cells[name]
+    return table

@@ -52,7 +52,7 @@ class Undecided:
         """Whether the sample cannot be read before it is decided."""
         return not (
             self.key.startswith(("customProperties.source.", "customProperties.classification."))
-            or self.key.startswith(("slaProperties", "description"))
+            or self.key.startswith(("slaProperties", "description", "domain"))
         )
 
     def problem(self, path: Path) -> Problem:
@@ -71,7 +71,9 @@ def is_draft(path: Path) -> bool:
 
 def undecided(path: Path) -> tuple[Undecided, ...]:
     """What is undecided in a contract file, in its order; nothing where it is no YAML."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if DECIDE not in text:
+        return ()
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
@@ -90,13 +92,13 @@ def with_stand_ins(data: Any, key: str = "") -> Any:
 
 
 def require_decided(path: Path) -> None:
-    """Check that nothing is left to decide in a contract that is no draft.
+    """Check that nothing is left to decide in a contract.
 
     Raises:
         ContractError: Naming each of them.
     """
     if found := undecided(path):
-        raise ContractError.of(one.problem(path) for one in found)
+        raise ContractError(*(one.problem(path) for one in found))
 
 
 def _is_open_promise(item: Any) -> bool:
