@@ -164,8 +164,9 @@ CASES = {
     ),
     "madrid_air": Case(
         "iot/fiware-environment/AirQualityObserved/examples/example-normalized.json", "ngsi_v2",
-        CLOCK | {"windspeed.observedProperty", "windspeed.unit"},
-        {"zone": "Europe/Madrid", "observedProperty": "wind_speed_forecast", "unit": "m/s"},
+        CLOCK | {"windspeed.observedProperty", "windspeed.unit", "nox.observedProperty"},
+        {"zone": "Europe/Madrid", "windspeed.observedProperty": "wind_speed_forecast",
+         "unit": "m/s", "nox.observedProperty": "no2"},
         1, madrid, {"value_above_maximum": 1},  # its carbon monoxide, 500 mg/m3
     ),
     "entsoe_prices": Case(

@@ -28,7 +28,6 @@ WORDS = {
         "http://qudt.org/vocab/quantitykind/LuminousFlux,lm,mean",
         *(f"{word},{name},{name},http://dd.eionet.europa.eu/vocabulary/aq/pollutant/{number},"
           "ug/m3,mean" for word, name, number in (("no", "Kvävemonoxid", 38),
-                                                  ("nox", "Kväveoxider", 9),
                                                   ("so2", "Svaveldioxid", 1))),
     ],
     "units": ["lm,lm,lumen,lumen,luminous flux,lm,1,0,LUM,http://qudt.org/vocab/unit/LM,"],
