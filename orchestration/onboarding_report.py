@@ -127,8 +127,10 @@ def _rule(proposal: Proposal, name: str) -> str:
         f"{key} {'to decide' if value == DECIDE else _said(value)}"
         for key, value in plain(rule).items()
     ]
-    notes = [said.check for place, said in proposal.remarks
-             if f".{name}." in place and place.endswith(tuple(plain(rule))) and said.check]  # fmt: skip
+    notes = [
+        said.check for place, said in proposal.remarks
+        if f".{name}." in place and place.endswith(tuple(plain(rule))) and said.check
+    ]  # fmt: skip
     return ", ".join(words) + "".join(f" ({note})" for note in notes)
 
 

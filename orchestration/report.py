@@ -240,7 +240,9 @@ def status(found: Status, as_json: bool) -> None:
         )  # fmt: skip
     out.print(table)
     out.print()
-    table = table_of("Products", "product", "audience", "version", "verdict", "release", "data until")
+    table = table_of(
+        "Products", "product", "audience", "version", "verdict", "release", "data until"
+    )
     for product in found.products:
         table.add_row(
             product.product_id, product.audience, _or_dash(product.model_version),

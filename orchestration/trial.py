@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -145,9 +145,7 @@ def open_candidate(settings: Settings, path: Path) -> Candidate:
     return Candidate(path, left, contract)
 
 
-def try_source(
-    settings: Settings, contract: SourceContract, sample: Iterable[str] = ()
-) -> Trial:
+def try_source(settings: Settings, contract: SourceContract, sample: Iterable[str] = ()) -> Trial:
     """Ingest a source into a temporary lake.
 
     Args:
@@ -210,11 +208,14 @@ def _looked_at(trial: Trial, address: Path) -> Trial:
         ).fetchall()[0]
         rows = connection.execute(_channels(scan)).fetchall()
         courses = dict(connection.execute(_courses(scan)).fetchall())
-    channels = tuple(
-        Channel(*row, tuple(courses.get(row[0], {}).get(bar) for bar in range(_BARS)))
-        for row in rows
-    )
+    channels = tuple(_channel(row, courses.get(row[0], {})) for row in rows)
     return replace(trial, preview=preview.to_pylist(), channels=channels, span=span)
+
+
+def _channel(row: tuple[Any, ...], course: Mapping[int, float]) -> Channel:
+    name, unit, rows, devices, low, mean, high = row
+    bars = tuple(course.get(bar) for bar in range(_BARS))
+    return Channel(name, unit, rows, devices, low, mean, high, bars)
 
 
 def _channels(scan: str) -> str:

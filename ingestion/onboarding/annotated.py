@@ -9,13 +9,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import yaml
 
 from lakehouse.contracts.drafts import DECIDE
 
 _WIDTH: Final = 98
+Value: TypeAlias = Any
+"""What a contract holds: mappings, lists and scalars, with or without remarks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Said:
         seen: What it was seen by.
     """
 
-    value: Any
+    value: Value
     decide: str = ""
     check: str = ""
     seen: str = ""
@@ -46,7 +48,7 @@ def ask(question: str) -> Said:
     return Said(DECIDE, decide=question)
 
 
-def plain(node: Any) -> Any:
+def plain(node: Value) -> Value:
     """The same without remarks."""
     if isinstance(node, Said):
         return plain(node.value)
@@ -57,7 +59,7 @@ def plain(node: Any) -> Any:
     return node
 
 
-def remarked(node: Any, place: str = "") -> Iterator[tuple[str, Said]]:
+def remarked(node: Value, place: str = "") -> Iterator[tuple[str, Said]]:
     """Every value with remarks, with its place such as `delivery.time.zone`."""
     if isinstance(node, Said):
         if any(node.remarks()):
@@ -81,7 +83,7 @@ def _mapping(node: Mapping[str, Any], indent: int) -> Iterator[str]:
         yield from _entry(f"{_scalar(key)}:", item, indent, indent + 2)
 
 
-def _entry(label: str, item: Any, indent: int, inner: int) -> Iterator[str]:
+def _entry(label: str, item: Value, indent: int, inner: int) -> Iterator[str]:
     """A key or a dash with what belongs to it."""
     pad = " " * indent
     while isinstance(item, Said):
@@ -92,11 +94,9 @@ def _entry(label: str, item: Any, indent: int, inner: int) -> Iterator[str]:
             )  # fmt: skip
         item = item.value
     flow = f"{pad}{label} {_scalar(plain(item))}"
-    if not any(remarked(item)) and len(flow) <= _WIDTH and (_is_small(item) or label != "-"):
-        if not isinstance(item, Mapping | list | tuple) or _is_small(item):
-            yield flow
-            return
-    if isinstance(item, Mapping):
+    if not any(remarked(item)) and len(flow) <= _WIDTH and _is_small(item):
+        yield flow
+    elif isinstance(item, Mapping):
         yield from _block_of_mapping(pad, label, item, inner)
     elif isinstance(item, list | tuple):
         yield f"{pad}{label}"
@@ -106,9 +106,7 @@ def _entry(label: str, item: Any, indent: int, inner: int) -> Iterator[str]:
         yield flow
 
 
-def _block_of_mapping(
-    pad: str, label: str, item: Mapping[str, Any], inner: int
-) -> Iterator[str]:
+def _block_of_mapping(pad: str, label: str, item: Mapping[str, Any], inner: int) -> Iterator[str]:
     if label != "-":
         yield f"{pad}{label}"
         yield from _mapping(item, inner)
@@ -123,7 +121,7 @@ def _block_of_mapping(
             yield f"{pad}{line.lstrip()}" if first else line
 
 
-def _is_small(item: Any) -> bool:
+def _is_small(item: Value) -> bool:
     """Whether it reads well on one line: scalars, and collections of a few of them."""
     if isinstance(item, Mapping):
         return len(item) <= 6 and all(_is_small(one) for one in item.values())
@@ -132,7 +130,7 @@ def _is_small(item: Any) -> bool:
     return True
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: Value) -> str:
     """A value in YAML's flow style."""
     text: str = yaml.safe_dump(
         [value], default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingestion.onboarding import meanings, roles, samples, times
-from ingestion.onboarding.annotated import Said, ask, counted, listed
+from ingestion.onboarding.annotated import Said, Value, ask, counted, listed
 from ingestion.onboarding.meanings import SURE, Meaning
 from ingestion.onboarding.tables import NOTHING, Table
 from lakehouse.contracts import Vocabulary
@@ -87,11 +87,9 @@ def find(
     if sentinels:
         delivery["nullMarkers"] = _null_markers(table, sentinels)
     columns = _Columns(table, vocabulary, frozenset(left_alone), sentinels, leaves_empty)
-    if narrow:
-        properties = columns.narrow(narrow)
-    else:
-        properties = columns.wide(measured)
-    step = times.step(moments, table.cells[key.column] if key.column else [""] * table.count)
+    properties = columns.narrow(narrow) if narrow else columns.wide(measured)
+    owners = [cell or "" for cell in table.cells[key.column]] if key.column else [""] * table.count
+    step = times.step(moments, owners)
     each = f"one row for each {'device and ' if count != 1 else ''}time"
     return Found(delivery, properties, each, step, tuple(roles.personal(table)))
 
@@ -207,7 +205,9 @@ def _time(
 def _device(table: Table, key: roles.Key, names: Sequence[str]) -> tuple[dict[str, Any], int]:
     repeats = "no two rows have the same device and time"
     if again := round(key.repeats * table.count):
-        repeats = f"{again:,} of {counted(table.count, 'row')} repeat the device and time of another"
+        repeats = (
+            f"{again:,} of {counted(table.count, 'row')} repeat the device and time of another"
+        )
     by_file = samples.file_pattern(names)
     is_one_a_file = key.devices == 1 and len(names) > 1
     if key.column and not (by_file and is_one_a_file):
@@ -259,7 +259,7 @@ def _null_markers(table: Table, sentinels: Mapping[str, tuple[str, ...]]) -> Sai
     counts = {cell: sum(table.cells[name].count(cell) for name, cells in sentinels.items()
                         if cell in cells)
               for cells in sentinels.values() for cell in cells}  # fmt: skip
-    told = ", ".join(f"{cell} ({count:,} times)" for cell, count in counts.items())
+    told = ", ".join(f"{cell} ({counted(count, 'time')})" for cell, count in counts.items())
     columns = listed(list(sentinels), 4)
     return Said(
         ["", *sorted(words), *counts],
@@ -340,7 +340,7 @@ class _Columns:
             own = meaning.observed_property
         return _unused(own if own not in used else plain_name(name), used)
 
-    def _plain(self, name: str, meaning: Meaning | None, used: set[str]) -> Any:
+    def _plain(self, name: str, meaning: Meaning | None, used: set[str]) -> Value:
         own = _unused(plain_name(name), used)
         item: dict[str, Any] = {"name": own}
         if own != name:

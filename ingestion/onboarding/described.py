@@ -19,7 +19,6 @@ from lakehouse.contracts import Vocabulary
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import connect
 
-
 _PERIODS: Final = frozenset(("px", "json_stat2", "pxweb_v1"))
 """Formats of whole days, months and years, which clocks that go back do not concern."""
 

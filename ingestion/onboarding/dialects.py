@@ -132,7 +132,7 @@ def _delimiter(lines: Sequence[str], place: str) -> tuple[str, int]:
     return sign, width
 
 
-def _header_row(rows: Sequence[list[str]], width: int, place: str) -> int:
+def _header_row(rows: list[list[str]], width: int, place: str) -> int:
     """Number from 0 of the first row as wide as most whose next row looks like data."""
     for number, cells in enumerate(rows[:-1]):
         names = [cell.strip() for cell in cells]

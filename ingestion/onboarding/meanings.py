@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -100,6 +101,8 @@ _ENDINGS: Final = {"c": "Cel", "f": "[degF]", "v": "V", "w": "W", "a": "A", "m":
 """Letters that are units at the end of a name; others of one letter are anything."""
 _NO_UNITS: Final = frozenset(("min", "count", "number", "index", "none", "antal", "second", "day",
                               "hour", "bar", "id", "total"))  # fmt: skip
+_MANY: Final = 1000
+"""Values from which a sample shows how far they reach."""
 _PARTICLES: Final = re.compile(r"(?i)pm[ ._]?(2[.,_ ]?5|10|1)(?!\d)")
 _IN_BRACKETS: Final = re.compile(r"[\(\[]([^\(\)\[\]]+)[\)\]]")
 
@@ -175,6 +178,7 @@ def limits(
         return 0, 1, "nothing: the sample has no values"
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
+    span *= 1 if len(values) >= _MANY else 5
     lowest = 0 if low >= 0 else _rounded(low - span)
     return lowest, _rounded(high + span), f"the sample ({_short(low)} to {_short(high)}), widened"
 
@@ -253,10 +257,8 @@ def _likeness(words: frozenset[str], row: Mapping[str, str]) -> float:
 
 
 def _by_unit(values: Sequence[float], keys: Sequence[str]) -> list[tuple[float, str]]:
-    """Properties that a unit alone tells: the only one, or of a counter and its steps the one
-    that rises or does not.
-    """
-    rises = len(values) > 2 and all(b >= a for a, b in zip(values, values[1:], strict=False))
+    """Properties that a unit alone tells: the only one, or a counter, which only rises, or not."""
+    rises = len(values) > 2 and all(b >= a for a, b in pairwise(values))
     if len(keys) > 1 and not any("register" in key for key in keys):
         return []
     found = []

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingestion.onboarding import columns_found, databases, described, reading, recognition, samples
-from ingestion.onboarding.annotated import Said, as_yaml, ask, counted, listed, plain, remarked
+from ingestion.onboarding.annotated import (
+    Said,
+    Value,
+    as_yaml,
+    ask,
+    counted,
+    listed,
+    plain,
+    remarked,
+)
 from ingestion.onboarding.columns_found import Found
 from ingestion.onboarding.tables import Table
 from lakehouse.contracts import Vocabulary
@@ -84,11 +93,11 @@ def propose(wish: Wish, vocabulary: Vocabulary, inbox: Path) -> Proposal:
     with tempfile.TemporaryDirectory(prefix="sjostad-sample-") as scratch:
         sample = samples.gather(wish.sample, Path(scratch))
         recognised = recognition.recognise(sample)
-        found, delivery, rows = _of_files(sample, recognised, vocabulary)
+        found, delivery, rows, how = _of_files(sample, recognised, vocabulary)
     location, where = samples.location(sample.files, inbox, source_id)
     head: dict[str, Any] = {
         "protocol": "folder",
-        "format": Said(recognised.name, seen=recognised.seen),
+        "format": Said(recognised.name, seen=how),
     }
     server: dict[str, Any] = {"server": "inbox", "type": "local", "path": location}
     if not where:
@@ -98,7 +107,7 @@ def propose(wish: Wish, vocabulary: Vocabulary, inbox: Path) -> Proposal:
     left_out = f", {sample.left_out} of other kinds left alone" if sample.left_out else ""
     seen = (
         ("sample", f"{files}{left_out}"),
-        ("format", f"{recognised.name}: {recognised.seen}"),
+        ("format", f"{recognised.name}: {how}"),
         ("rows", f"{rows:,}"),
     )
     document = _document(wish, source_id, server, head | delivery, found, vocabulary)
@@ -107,12 +116,12 @@ def propose(wish: Wish, vocabulary: Vocabulary, inbox: Path) -> Proposal:
 
 def _of_files(
     sample: samples.Sample, recognised: recognition.Recognised, vocabulary: Vocabulary
-) -> tuple[Found, dict[str, Any], int]:
-    """What files give: columns and channels, how they are found, and how many rows there are."""
+) -> tuple[Found, dict[str, Any], int, str]:
+    """What files give: columns and channels, how they are found, how many rows, seen by what."""
     if recognised.name not in recognition.BY_PATH:
         found = described.find(sample, recognised, vocabulary)
         rows = sum(one["rows"] for one in recognised.offered)
-        return found, found.delivery, rows
+        return found, found.delivery, rows, recognised.seen
     read = reading.read(sample, recognised)
     if not read.table.count:
         raise DeliveryRefused(
@@ -128,7 +137,8 @@ def _of_files(
         has_position=recognised.name == "geojson",
     )
     _require_channels(found, sample.members[0].label)
-    return found, _joined(read.delivery, found.delivery), read.table.count
+    how = read.seen or recognised.seen
+    return found, _joined(read.delivery, found.delivery), read.table.count, how
 
 
 def _require_channels(found: Found, place: str) -> None:
@@ -156,9 +166,7 @@ def _joined(read: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]
     return delivery
 
 
-def _of_database(
-    wish: Wish, source_id: str, vocabulary: Vocabulary, inbox: Path
-) -> Proposal:
+def _of_database(wish: Wish, source_id: str, vocabulary: Vocabulary, inbox: Path) -> Proposal:
     live = databases.look(wish.sample, wish.table, inbox, source_id)
     table: Table = live.rows
     if table.count == 0:
@@ -167,7 +175,9 @@ def _of_database(
     _require_channels(found, live.name)
     pull: dict[str, Any] = {"table": live.name}
     if live.counter:
-        pull["cursor"] = Said(live.counter, check="the key counts rows; new rows must get higher ones")
+        pull["cursor"] = Said(
+            live.counter, check="the key counts rows; new rows must get higher ones"
+        )
     head = {"protocol": "sql_table", "format": "sql_rows"}
     delivery = head | _joined({}, found.delivery) | {"pull": pull}
     server = {"server": "database", "type": "custom", "location": live.location}
@@ -222,7 +232,7 @@ def _document(
 
 
 def _ownership(wish: Wish, vocabulary: Vocabulary) -> dict[str, Any]:
-    def word(given: str, question: str, words: Mapping[str, Any], file: str) -> Any:
+    def word(given: str, question: str, words: Mapping[str, Any], file: str) -> Value:
         return given or ask(f"{question} One of vocabulary/{file}.csv: {listed(list(words))}")
 
     return {
@@ -276,5 +286,3 @@ def _span(seconds: float) -> str:
             number = int(seconds // size)
             return f"1 {word}" if number == 1 else f"{number:,} {word}s"
     return f"{seconds:g} seconds"
-
-

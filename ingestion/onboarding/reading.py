@@ -31,11 +31,13 @@ class Read:
         table: Its rows.
         delivery: What `delivery` says of how the rows are found, such as `csv` or `records`.
         has_extra: Whether rows have cells that no column of the table has.
+        seen: How its text is written, in words.
     """
 
     table: Table
     delivery: dict[str, Any] = field(default_factory=dict)
     has_extra: bool = False
+    seen: str = ""
 
 
 def read(sample: Sample, recognised: Recognised) -> Read:
@@ -88,7 +90,11 @@ def _csv(sample: Sample) -> Read:
     if dialect.has_extra:
         csv["extraColumns"] = "ignore"
     said = Said(csv, check="; ".join(dialect.remarks)) if dialect.remarks else csv
-    return Read(table, {"csv": said}, dialect.has_extra)
+    sign = "tab" if dialect.delimiter == "\t" else f"'{dialect.delimiter}'"
+    seen = f"cells between {sign}, header on line {dialect.header_row}, {dialect.encoding}"
+    if dialect.decimal != ".":
+        seen += ", decimal comma"
+    return Read(table, {"csv": said}, dialect.has_extra, seen)
 
 
 def _titles(above: list[str], dialect: dialects.Dialect) -> dict[str, str]:
@@ -215,8 +221,6 @@ def of_records(records: list[dict[str, Any]]) -> Table:
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     isoformat = getattr(value, "isoformat", None)
     return isoformat(sep=" ") if isoformat and hasattr(value, "hour") else str(value)
-
-

@@ -237,9 +237,7 @@ _CHANNELS: Final = f"""
     from offered where {_SOUND} group by channel order by rows desc, channel"""
 
 
-def provisional(
-    name: str, framing: Framing | None, time: TimeRule | None = None
-) -> SourceContract:
+def provisional(name: str, framing: Framing | None, time: TimeRule | None = None) -> SourceContract:
     """A contract that says nothing but the format; its one channel is none of any source."""
     delivery = Delivery(protocol="folder", format=name, framing=framing or "lines", time=time)
     channel = Column(
@@ -266,5 +264,3 @@ def provisional(
 
 def _refuse(member: Member, what: str, remedy: str) -> DeliveryRefused:
     return DeliveryRefused(Problem(member.label, what, remedy))
-
-

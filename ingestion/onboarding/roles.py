@@ -16,7 +16,9 @@ from lakehouse.contracts import Vocabulary
 _DEVICE: Final = re.compile(
     r"(?i)sensor|station|device|enhet|m[aä]tare|meter(?!s)|deveui|stolpe|node|\bsite\b|thing"
 )
-_IDENTITY: Final = re.compile(r"(?i)(^|[_. -])(id|nr|no|key|code|kod|uuid|eui)\d*$|id\d?$|^id|@key$")
+_IDENTITY: Final = re.compile(
+    r"(?i)(^|[_. -])(id|nr|no|key|code|kod|uuid|eui)\d*$|id\d?$|^id|@key$"
+)
 _NAME: Final = re.compile(r"(?i)(^|[_. ])(name|namn|title|titel)$")
 _LONGITUDE: Final = re.compile(r"(?i)(^|[._@\s])(lon|lng|long|longitude|longitud|x)\b|lon$")
 _LATITUDE: Final = re.compile(r"(?i)(^|[._@\s])(lat|latitude|latitud|y)\b|lat$")
@@ -60,9 +62,7 @@ class Narrow:
     unit: str | None
 
 
-def key(
-    table: Table, times: Sequence[object], taken: frozenset[str], channel: str | None
-) -> Key:
+def key(table: Table, times: Sequence[object], taken: frozenset[str], channel: str | None) -> Key:
     """The column that says which device a row is of.
 
     Args:
@@ -128,6 +128,7 @@ def _repeats(
 
 def position(table: Table) -> tuple[str, str] | None:
     """The columns with longitude and latitude in degrees."""
+
     def named(pattern: re.Pattern[str], most: float) -> str | None:
         for name in table.cells:
             numbers = table.numbers(name) if pattern.search(name) else []
@@ -167,9 +168,8 @@ def narrow(table: Table, taken: frozenset[str], vocabulary: Vocabulary) -> Narro
         words = sorted(set(table.filled(name)))
         if name in taken or name in values or not 0 < len(words) <= 60 or table.is_number(name):
             continue
-        known = [w for w in words
-                 if meanings.of_column(w, "", (), vocabulary).confidence >= meanings.SURE]  # fmt: skip
-        if len(known) >= 0.5 * len(words):
+        found = [meanings.of_column(word, "", (), vocabulary) for word in words]
+        if sum(one.confidence >= meanings.SURE for one in found) >= 0.5 * len(words):
             unit = next(
                 (u for u in table.cells
                  if u not in (name, *values) and table.filled(u)

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -136,7 +135,8 @@ def _pattern(names: Sequence[str]) -> str:
     if len(names) == 1:
         stem = names[0].removesuffix(suffix)
         return (re.sub(r"\d[\d_.-]*\d|\d", "*", stem) or "*") + suffix
-    start = commonprefix(list(names)).rstrip("0123456789")
+    alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*names, strict=False))
+    start = "".join(signs[0] for signs in alike).rstrip("0123456789")
     return f"{start}*{suffix}"
 
 
@@ -180,11 +180,3 @@ def _date_runs(columns: Sequence[Sequence[str]]) -> set[int]:
             ]  # fmt: skip
             found |= set(followers)
     return found
-
-
-def groups(files: Sequence[int]) -> list[list[int]]:
-    """Numbers of rows by their file, for rows in the order of their files."""
-    return [
-        [number for number, _ in rows]
-        for _, rows in groupby(enumerate(files), key=lambda pair: pair[1])
-    ]

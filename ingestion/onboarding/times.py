@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -95,14 +96,17 @@ def end_of(chosen: Clock, others: Sequence[Clock]) -> Clock | None:
 
 
 def hints(times: Sequence[datetime | None], zone: str = "Europe/Stockholm") -> str:
-    """What the hours when clocks change say: whether one is missing in spring, doubled in autumn."""
+    """What the hours when clocks change say: one that is missing in spring, doubled in autumn."""
     walls = [time for time in times if time is not None]
     counts = Counter(walls)
     if not walls or len(counts) < 48:
         return ""
     said = []
     for year in range(min(walls).year, max(walls).year + 1):
-        spring, autumn = _changes(year, zone)
+        changes = _changes(year, zone)
+        if changes is None:
+            continue
+        spring, autumn = changes
         around = [spring - timedelta(hours=2), spring + timedelta(hours=3)]
         seen = [wall for wall in counts if around[0] <= wall < around[1]]
         gap = [wall for wall in seen if spring <= wall < spring + timedelta(hours=1)]
@@ -243,17 +247,18 @@ def _likelihood(clock: Clock) -> tuple[bool, bool, int, bool, bool, bool, int]:
     name = clock.columns[0]
     filled = sum(time is not None for time in clock.times)
     return (
-        not _LATE.search(name), not name.startswith(("$", "^")), len(clock.columns), not _END.search(name),
-        filled >= 0.5 * len(clock.times), bool(_HINT.search(name)), len(set(clock.times)),
+        not _LATE.search(name), not name.startswith(("$", "^")), len(clock.columns),
+        not _END.search(name), filled >= 0.5 * len(clock.times), bool(_HINT.search(name)),
+        len(set(clock.times)),
     )  # fmt: skip
 
 
-def _changes(year: int, zone: str) -> tuple[datetime, datetime]:
-    """The local hours of a year that do not exist, and exist twice, when clocks change."""
+def _changes(year: int, zone: str) -> tuple[datetime, datetime] | None:
+    """The local hours of a year that do not exist, and exist twice; None if clocks stay."""
     own = ZoneInfo(zone)
     days = [datetime(year, 1, 1, 12, tzinfo=own) + timedelta(days=n) for n in range(365)]
-    changed = [b for a, b in zip(days, days[1:], strict=False) if a.utcoffset() != b.utcoffset()]
+    changed = [after for day, after in pairwise(days) if day.utcoffset() != after.utcoffset()]
     if len(changed) != 2:
-        return datetime.max - timedelta(days=9), datetime.max - timedelta(days=9)
+        return None
     spring, autumn = (day.replace(hour=2, tzinfo=None) for day in changed)
     return spring, autumn

@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import yaml
 
 from lakehouse.errors import ContractError, Problem
+
+Value: TypeAlias = Any
+"""What a YAML document holds."""
 
 DECIDE: Final = "DECIDE"
 _DRAFT: Final = re.compile(r"""^status:\s*["']?draft["']?\s*(#.*)?$""", re.MULTILINE)
@@ -82,7 +85,7 @@ def undecided(path: Path) -> tuple[Undecided, ...]:
     return tuple(Undecided(key, line, _question(lines, line)) for key, line in _places(root, ""))
 
 
-def with_stand_ins(data: Any, key: str = "") -> Any:
+def with_stand_ins(data: Value, key: str = "") -> Value:
     """A contract's data with stand-ins for what says nothing about how bytes are read."""
     if isinstance(data, dict):
         return {name: with_stand_ins(item, name) for name, item in data.items()}
@@ -101,7 +104,7 @@ def require_decided(path: Path) -> None:
         raise ContractError(*(one.problem(path) for one in found))
 
 
-def _is_open_promise(item: Any) -> bool:
+def _is_open_promise(item: object) -> bool:
     return (
         isinstance(item, dict)
         and item.get("property") == "frequency"

@@ -63,8 +63,12 @@ def street(paths: list[Path]) -> dict[str, list[float]]:
 
 
 def water(paths: list[Path]) -> dict[str, list[float]]:
-    columns = {"maincounter": "maincounter", "022414755_k20_0": "022414755(K20-0)",
-               "022414601_k20_1": "022414601(K20-1)", "24120008_k20_2": "24120008(K20-2)"}  # fmt: skip
+    columns = {
+        "maincounter": "maincounter",
+        "022414755_k20_0": "022414755(K20-0)",
+        "022414601_k20_1": "022414601(K20-1)",
+        "24120008_k20_2": "24120008(K20-2)",
+    }
     found = list(rows(paths[0]))
     return {n: [float(row[c]) for row in found if row[c]] for n, c in columns.items()}
 

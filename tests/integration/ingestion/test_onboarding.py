@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from ingestion import ingest_source
 from ingestion.onboarding import Proposal, Wish, propose
 from ingestion.onboarding.samples import paths_of
 from lakehouse.contracts import load_vocabulary
 from lakehouse.contracts.drafts import undecided
+from lakehouse.errors import ContractError
 from lakehouse.settings import PROJECT, Settings
 from orchestration.trial import Trial, open_candidate, try_source
+from tests.flow import Lake
 from tests.integration.ingestion.onboarding_samples import CASES, Case
 
 WORDS = {
@@ -26,9 +29,11 @@ WORDS = {
         "http://qudt.org/vocab/quantitykind/Volume,m3,counter",
         "luminous_flux,Ljusflöde,Luminous flux,"
         "http://qudt.org/vocab/quantitykind/LuminousFlux,lm,mean",
-        *(f"{word},{name},{name},http://dd.eionet.europa.eu/vocabulary/aq/pollutant/{number},"
-          "ug/m3,mean" for word, name, number in (("no", "Kvävemonoxid", 38),
-                                                  ("so2", "Svaveldioxid", 1))),
+        *(
+            f"{word},{name},{name},http://dd.eionet.europa.eu/vocabulary/aq/pollutant/{number},"
+            "ug/m3,mean"
+            for word, name, number in (("no", "Kvävemonoxid", 38), ("so2", "Svaveldioxid", 1))
+        ),
     ],
     "units": ["lm,lm,lumen,lumen,luminous flux,lm,1,0,LUM,http://qudt.org/vocab/unit/LM,"],
 }
@@ -105,6 +110,41 @@ def tried(settings: Settings, path: Path, *sample: str) -> Trial:
     assert candidate.open == ()
     assert candidate.contract is not None
     return try_source(settings, candidate.contract, sample)
+
+
+@pytest.mark.slow
+def test_a_sample_reaches_the_shared_model(tmp_path):
+    """From init to silver: what a newcomer needs is the file, the answers and two commands."""
+    lake = Lake.in_folder(tmp_path)
+    inbox = lake.settings.inbox / "kaj"
+    inbox.mkdir(parents=True)
+    lines = [f"K{kaj};2026-03-29 {hour:02d}:00;{kaj * 100 + hour},5"
+             for hour in (0, 1, 3, 4) for kaj in (1, 2)]  # fmt: skip
+    sample = inbox / "kaj_2026-03-29.csv"
+    sample.write_text("\n".join(["Mätare;Tid;Förbrukning (kWh)", *lines]) + "\n", "cp1252")
+    wish = Wish(str(sample), "kaj_el", "stockholms_hamnar", "elmatning_hamnen")
+    proposal = propose(wish, lake.contracts.vocabulary, lake.settings.inbox)
+    path = lake.settings.contracts / "sources" / "kaj_el.yaml"
+    path.write_text(proposal.text, "utf-8")
+    assert "encoding: cp1252" in proposal.text
+    assert "no hour 2026-03-29 02:00" not in proposal.text  # too few rows to say so
+    assert "kaj_el" not in lake.contracts.sources
+    with pytest.raises(ContractError, match="is a draft"):
+        lake.contracts.source("kaj_el")
+
+    answer(path, {"zone": "Europe/Stockholm", "observedProperty": "active_energy"})
+    path.write_text(path.read_text("utf-8").replace("status: draft", "status: active"), "utf-8")
+    lake.write_reference()
+    outcome = ingest_source(lake.settings, lake.contracts.source("kaj_el"))
+    lake.build()
+
+    assert (outcome.ledger.landed, outcome.ledger.quarantined) == (8, 0)
+    rows = lake.rows("silver.observation", "phenomenon_time, result")
+    assert len(rows) == 8
+    assert min(rows)[0].isoformat() == "2026-03-28T23:00:00+00:00"
+    assert sorted(value for _, value in rows) == sorted(
+        kaj * 100 + hour + 0.5 for hour in (0, 1, 3, 4) for kaj in (1, 2)
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
