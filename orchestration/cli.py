@@ -7,7 +7,6 @@ the command itself is wrong and nothing was run; 3 another process is doing the 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,7 +15,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import report, workplace
+from orchestration import onboarding, report, workplace
 from orchestration.options import (
     ContractsOption,
     HomeOption,
@@ -40,8 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(workplace.quarantine_app, name="quarantine")
 app.command()(workplace.replay)
-source_app = typer.Typer(help="Work with one source.", no_args_is_help=True)
-app.add_typer(source_app, name="source")
+app.add_typer(onboarding.source_app, name="source")
 
 
 @app.command()
@@ -171,28 +169,6 @@ def mcp(contracts: ContractsOption = None, home: HomeOption = None) -> None:
 
     settings, _ = _lake(contracts, None, home)
     serve(settings)
-
-
-@source_app.command("check")
-def source_check(
-    source: Annotated[str, typer.Argument(help="Source id, or path of its contract.")],
-    contracts: ContractsOption = None,
-    inbox: InboxOption = None,
-    server: ServerOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Try a source on what its server has, without touching the lake.
-
-    Example: `sjostad source check miljo_luft`.
-    """
-    from orchestration.trial import try_source
-
-    settings, known = _lake(contracts, inbox, None, server)
-    name = Path(source).stem if source.endswith(".yaml") else source
-    outcome, preview = try_source(settings, known.source(name))
-    report.trial(outcome, preview, as_json)
-    if outcome.refused:
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _jobs(

@@ -19,13 +19,13 @@ from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 
 if TYPE_CHECKING:  # importing these would load Dagster before it is needed
-    from ingestion import Replayed, SourceOutcome
+    from ingestion import Replayed
     from ingestion.quarantine import Held
     from orchestration.doctor import Finding
     from orchestration.runs import Stage
     from orchestration.status import Status
 
-_out = Console()
+out = Console()
 _err = Console(stderr=True)
 
 _WORDS: Final = {
@@ -39,7 +39,7 @@ _RAW: Final = 200
 _COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
 _NUMBERS: Final = frozenset(
     (*(name.replace("_", " ") for name in _COUNTS), "rows", "release", "version", "deliveries",
-     "refused")
+     "refused", "devices", "min", "mean", "max", "line")
 )  # fmt: skip
 _BROKEN: Final = {
     "quarantined": "quaran-\ntined",
@@ -53,7 +53,7 @@ _BROKEN: Final = {
 
 def say(text: str) -> None:
     """Print one line."""
-    _out.print(escape(text))
+    out.print(escape(text))
 
 
 def problems(error: SjostadError) -> None:
@@ -79,19 +79,19 @@ def working(as_json: bool) -> Iterator[Callable[[str], None]]:
 def stages(found: Sequence[Stage], settings: Settings, as_json: bool) -> None:
     """Print what the jobs came to."""
     if as_json:
-        _json([asdict(stage) for stage in found])
+        print_json([asdict(stage) for stage in found])
         return
     for number, stage in enumerate(found):
         if number:
-            _out.print()
+            out.print()
         _SHOW[stage.job](stage)
         for step, cause in stage.failures.items():
-            _out.print(f"[bold red]✗ {escape(_place(step))}[/] {escape(cause)}")
+            out.print(f"[bold red]✗ {escape(_place(step))}[/] {escape(cause)}")
     _closing(found, settings)
 
 
 def _ingestion(stage: Stage) -> None:
-    table = _table("Sources", "source", *(name.replace("_", " ") for name in _COUNTS), "")
+    table = table_of("Sources", "source", *(name.replace("_", " ") for name in _COUNTS), "")
     notes: list[str] = []
     for key, made in stage.assets.items():
         layer, _, source_id = key.partition("/")
@@ -100,11 +100,11 @@ def _ingestion(stage: Stage) -> None:
         table.add_row(source_id, *(f"{made.get(name, 0):,}" for name in _COUNTS), _taken(made))
         if made.get("findings"):
             notes += str(made["findings"]).splitlines()
-    _out.print(table)
+    out.print(table)
     for note in notes[:20]:
-        _out.print(f"  [yellow]•[/] {escape(note.removeprefix('- '))}")
+        out.print(f"  [yellow]•[/] {escape(note.removeprefix('- '))}")
     if len(notes) > 20:
-        _out.print(f"  … and {len(notes) - 20} more; see the Dagster UI")
+        out.print(f"  … and {len(notes) - 20} more; see the Dagster UI")
 
 
 def _taken(made: Mapping[str, Any]) -> str:
@@ -121,7 +121,7 @@ def _taken(made: Mapping[str, Any]) -> str:
 
 
 def _transformation(stage: Stage) -> None:
-    table = _table("Models", "model", "rows", "version", "")
+    table = table_of("Models", "model", "rows", "version", "")
     for key, made in stage.assets.items():
         is_new = made.get("committed", False)
         table.add_row(
@@ -130,16 +130,16 @@ def _transformation(stage: Stage) -> None:
             str(made.get("delta_version", "")),
             "[green]written[/]" if is_new else "unchanged",
         )
-    _out.print(table)
+    out.print(table)
     passed = sum(ok for ok, _ in stage.checks.values())
-    _out.print(f"  {passed} of {len(stage.checks)} data tests passed")
+    out.print(f"  {passed} of {len(stage.checks)} data tests passed")
     for name, (ok, why) in stage.checks.items():
         if not ok:
-            _out.print(f"  [red]✗[/] {escape(name)} {escape(why)}")
+            out.print(f"  [red]✗[/] {escape(name)} {escape(why)}")
 
 
 def _publishing(stage: Stage) -> None:
-    table = _table("Products", "product", "verdict", "release", "rows", "")
+    table = table_of("Products", "product", "verdict", "release", "rows", "")
     audits = {
         name.split(": audit_", 1)[1]: result
         for name, result in stage.checks.items()
@@ -154,13 +154,13 @@ def _publishing(stage: Stage) -> None:
             f"{made['dagster/row_count']:,}" if made else "—",
             ("released" if made.get("is_new") else "unchanged") if made else escape(why),
         )
-    _out.print(table)
+    out.print(table)
 
 
 def _portal(stage: Stage) -> None:
     site = stage.assets.get("portal/site", {})
     if site:
-        _out.print(f"[bold]Portal[/] {'published' if site.get('changed') else 'unchanged'}")
+        out.print(f"[bold]Portal[/] {'published' if site.get('changed') else 'unchanged'}")
 
 
 _SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
@@ -174,13 +174,13 @@ _SHOW: Final[Mapping[str, Callable[[Stage], None]]] = {
 def _closing(found: Sequence[Stage], settings: Settings) -> None:
     failed = [_place(step) for stage in found for step in stage.failures]
     if failed:
-        _out.print(f"\n[bold red]{len(failed)} failed, the rest went on:[/] {', '.join(failed)}")
+        out.print(f"\n[bold red]{len(failed)} failed, the rest went on:[/] {', '.join(failed)}")
     elif len(found) > 1 and not _changed(found):
-        _out.print("\n[bold]Nothing new:[/] no Delta table was written, nothing was published.")
+        out.print("\n[bold]Nothing new:[/] no Delta table was written, nothing was published.")
     if any(stage.job == "portal" for stage in found):
-        _out.print(f"\nPortal     {settings.site / 'index.html'}", soft_wrap=True)
-        _out.print(f"Catalogue  {settings.site / 'catalog.rdf'}", soft_wrap=True)
-        _out.print("Graph      make ui, then http://localhost:3000")
+        out.print(f"\nPortal     {settings.site / 'index.html'}", soft_wrap=True)
+        out.print(f"Catalogue  {settings.site / 'catalog.rdf'}", soft_wrap=True)
+        out.print("Graph      make ui, then http://localhost:3000")
 
 
 def _place(step: str) -> str:
@@ -200,11 +200,11 @@ def _changed(found: Sequence[Stage]) -> bool:
 def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
     """Print verdicts with their checks."""
     if as_json:
-        _json([asdict(verdict) | {"passed": verdict.passed} for verdict in found])
+        print_json([asdict(verdict) | {"passed": verdict.passed} for verdict in found])
         return
     for verdict in found:
         colour, word = ("green", "passed") if verdict.passed else ("red", "failed")
-        table = _table(
+        table = table_of(
             f"{verdict.product}: [{colour}]{word}[/] ({verdict.rows:,} rows, "
             f"Delta version {verdict.delta_version})",
             "column", "expected", "found", "",
@@ -212,17 +212,17 @@ def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
         for check in verdict.checks:
             mark = "[green]✓[/]" if check.passed else f"[red]✗ {check.severity}[/]"
             table.add_row(check.column or "(table)", check.expected, check.observed, mark)
-        _out.print(table)
+        out.print(table)
         for reason in verdict.reasons:
-            _out.print(f"  [red]✗[/] {escape(reason)}")
+            out.print(f"  [red]✗[/] {escape(reason)}")
 
 
 def status(found: Status, as_json: bool) -> None:
     """Print where sources and products stand."""
     if as_json:
-        _json(asdict(found))
+        print_json(asdict(found))
         return
-    table = _table(
+    table = table_of(
         "Sources (times in UTC)",
         "source",
         "deliveries",
@@ -238,105 +238,80 @@ def status(found: Status, as_json: bool) -> None:
             f"{source.landed:,}", f"{source.quarantined:,}",
             _time(source.data_until), _time(source.last_taken),
         )  # fmt: skip
-    _out.print(table)
-    _out.print()
-    table = _table("Products", "product", "audience", "version", "verdict", "release", "data until")
+    out.print(table)
+    out.print()
+    table = table_of(
+        "Products", "product", "audience", "version", "verdict", "release", "data until"
+    )
     for product in found.products:
         table.add_row(
             product.product_id, product.audience, _or_dash(product.model_version),
             product.verdict, _or_dash(product.release), _time(product.data_until),
         )  # fmt: skip
-    _out.print(table)
+    out.print(table)
 
 
 def findings(found: Sequence[Finding], as_json: bool) -> None:
     """Print what the doctor found."""
     if as_json:
-        _json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in found])
         return
     for finding in found:
         mark = "[green]✓[/]" if finding.is_well else "[bold red]✗[/]"
-        _out.print(f"{mark} {escape(finding.subject)}: {escape(finding.what)}")
+        out.print(f"{mark} {escape(finding.subject)}: {escape(finding.what)}")
         if finding.remedy and not finding.is_well:
-            _out.print(f"  [green]→[/] {escape(finding.remedy)}")
-
-
-def trial(outcome: SourceOutcome, preview: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    """Print what a source would land."""
-    ledger = outcome.ledger
-    if as_json:
-        _json(
-            {
-                "source": outcome.source_id,
-                "ledger": asdict(ledger),
-                "refused": [asdict(receipt) for receipt in outcome.refused],
-                "preview": preview,
-            }
-        )
-        return
-    table = _table(f"{outcome.source_id}: what would land", *(n.replace("_", " ") for n in _COUNTS))
-    counts = [ledger.records, ledger.rows_in, ledger.landed, ledger.quarantined, ledger.duplicates]
-    table.add_row(*(f"{count:,}" for count in [*counts, ledger.filtered_rows]))
-    _out.print(table)
-    for receipt in outcome.receipts:
-        for finding in [*receipt.findings, *([receipt.reason] if receipt.reason else [])]:
-            _out.print(f"  [yellow]•[/] {escape(receipt.name)}: {escape(finding)}")
-    if preview:
-        table = _table("First rows", *preview[0])
-        for row in preview:
-            table.add_row(*("" if v is None else escape(str(v)) for v in row.values()))
-        _out.print(table)
+            out.print(f"  [green]→[/] {escape(finding.remedy)}")
 
 
 def held(found: Sequence[Held], as_json: bool) -> None:
     """Print what quarantine holds."""
     if as_json:
-        _json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found])
         return
     if not found:
-        _out.print("[green]✓[/] Nothing is held back.")
+        out.print("[green]✓[/] Nothing is held back.")
         return
-    table = _table("Held back", "source", "rule", "channel", "rows", "deliveries")
+    table = table_of("Held back", "source", "rule", "channel", "rows", "deliveries")
     for one in found:
         table.add_row(
             one.source_id, one.rule, one.channel or "—", f"{one.rows:,}", f"{one.deliveries:,}"
         )
-    _out.print(table)
+    out.print(table)
     for rule, example in dict.fromkeys((one.rule, one.example) for one in found):
-        _out.print(f"  [yellow]•[/] {escape(rule)}: {escape(example)}")
-    _out.print("Look closer with [bold]sjostad quarantine show SOURCE --rule RULE[/].")
+        out.print(f"  [yellow]•[/] {escape(rule)}: {escape(example)}")
+    out.print("Look closer with [bold]sjostad quarantine show SOURCE --rule RULE[/].")
 
 
 def held_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     """Print held rows as they were delivered."""
     if as_json:
-        _json(rows)
+        print_json(rows)
         return
     for row in rows:
         place = "/".join(part for part in (row["name"], row["_member"]) if part)
-        _out.print(f"[bold]{escape(place)}[/], line {row['_row']}: {escape(row['reason'])}")
+        out.print(f"[bold]{escape(place)}[/], line {row['_row']}: {escape(row['reason'])}")
         if row["raw"]:
-            _out.print(f"  [dim]{escape(row['raw'][:_RAW])}[/]")
+            out.print(f"  [dim]{escape(row['raw'][:_RAW])}[/]")
     if not rows:
-        _out.print("[green]✓[/] No such rows are held back.")
+        out.print("[green]✓[/] No such rows are held back.")
 
 
 def replayed(source_id: str, outcome: Replayed, as_json: bool) -> None:
     """Print what a replay came to."""
     if as_json:
-        _json({"source": source_id, **asdict(outcome)})
+        print_json({"source": source_id, **asdict(outcome)})
         return
-    _out.print(
+    out.print(
         f"{escape(source_id)}: deliveries read again {len(outcome.receipts):,}, "
         f"rows landed {outcome.landed:,}, rows no longer held {outcome.released:,}."
     )
     for reason in outcome.refused:
-        _out.print(f"  [bold red]✗[/] {escape(reason)}")
+        out.print(f"  [bold red]✗[/] {escape(reason)}")
     if outcome.landed:
-        _out.print("Build silver and gold with [bold]sjostad build[/].")
+        out.print("Build silver and gold with [bold]sjostad build[/].")
 
 
-def _table(title: str, *columns: str) -> Table:
+def table_of(title: str, *columns: str) -> Table:
     """A table that a terminal of 80 columns holds: no frame, names and numbers never cut."""
     table = Table(
         title=title,
@@ -368,5 +343,6 @@ def _time(text: str | None) -> str:
     return text[:16].replace("T", " ") if text else "—"
 
 
-def _json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print a value for machines."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from lakehouse.contracts import drafts
 from lakehouse.contracts.product import ProductContract, load_product
 from lakehouse.contracts.source import SourceContract, load_source
 from lakehouse.contracts.vocabulary import Vocabulary, load_vocabulary
@@ -17,12 +18,21 @@ Contract = TypeVar("Contract", SourceContract, ProductContract)
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """Everything a lake is made from, by id, in id order."""
+    """Everything a lake is made from, by id, in id order.
+
+    Attributes:
+        folder: Where the contracts stand.
+        sources: The sources; a draft is none.
+        products: The products.
+        vocabulary: The words they use.
+        drafts: Contracts of sources that are still drafts, by the name of their file.
+    """
 
     folder: Path
     sources: Mapping[str, SourceContract]
     products: Mapping[str, ProductContract]
     vocabulary: Vocabulary
+    drafts: Mapping[str, Path] = field(default_factory=dict)
 
     def source(self, source_id: str) -> SourceContract:
         """The source contract `source_id`.
@@ -30,6 +40,15 @@ class Contracts:
         Raises:
             ContractError: There is none.
         """
+        if source_id in self.drafts and source_id not in self.sources:
+            raise ContractError(
+                Problem(
+                    str(self.drafts[source_id]),
+                    "this contract is a draft",
+                    f"Decide what is open (sjostad source check {source_id}), then write "
+                    "'status: active'.",
+                )
+            )
         return self._named(self.sources, source_id, "source")
 
     def product(self, product_id: str) -> ProductContract:
@@ -84,22 +103,25 @@ def load_contracts(folder: Path) -> Contracts:
         )
     problems: list[Problem] = []
     vocabulary = load_vocabulary(folder)
-    sources = _load_all(folder / "sources", load_source, problems)
-    products = _load_all(folder / "products", load_product, problems)
+    paths = sorted((folder / "sources").rglob("*.yaml"))
+    waiting = {path.stem: path for path in paths if drafts.is_draft(path)}
+    ready = [path for path in paths if waiting.get(path.stem) != path]
+    sources = _load_all(ready, load_source, problems)
+    products = _load_all(sorted((folder / "products").rglob("*.yaml")), load_product, problems)
     for source in sources.values():
-        problems += _unknown_words(source, vocabulary)
+        problems += unknown_words(source, vocabulary)
     for product in products.values():
         problems += _unknown_publisher(product, vocabulary)
     if problems:
         raise ContractError.of(problems)
-    return Contracts(folder, sources, products, vocabulary)
+    return Contracts(folder, sources, products, vocabulary, waiting)
 
 
 def _load_all(
-    folder: Path, load: Callable[[Path], Contract], problems: list[Problem]
+    paths: Sequence[Path], load: Callable[[Path], Contract], problems: list[Problem]
 ) -> dict[str, Contract]:
     found: dict[str, Contract] = {}
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in paths:
         try:
             contract = load(path)
         except ContractError as error:
@@ -117,7 +139,8 @@ def _load_all(
     return dict(sorted(found.items()))
 
 
-def _unknown_words(source: SourceContract, vocabulary: Vocabulary) -> Iterator[Problem]:
+def unknown_words(source: SourceContract, vocabulary: Vocabulary) -> Iterator[Problem]:
+    """Words of a contract that are not in the vocabulary, and units that do not fit."""
     place = f"{source.path}: customProperties.source"
     if source.ownership.organisation not in vocabulary.organisations:
         yield _unknown(f"{place}.organisation", source.ownership.organisation, "organisations")

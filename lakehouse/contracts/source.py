@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from lakehouse.contracts.delivery import Delivery
+from lakehouse.contracts.drafts import require_decided
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
 from lakehouse.errors import ContractError, Problem
 
@@ -201,7 +202,17 @@ def load_source(path: Path) -> SourceContract:
         ContractError: Naming file, key, problem and remedy.
     """
     document = read_document(path)
-    data = document.data
+    require_decided(path)
+    return source_of(document)
+
+
+def source_of(document: Document) -> SourceContract:
+    """The source that a document says.
+
+    Raises:
+        ContractError: Naming file, key, problem and remedy.
+    """
+    path, data = document.path, document.data
     delivery = document.section("delivery", Delivery)
     columns = tuple(_columns(document))
     contract = SourceContract(

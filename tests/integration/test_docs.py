@@ -1,6 +1,9 @@
 """The guides are run: what they show must be what happens."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -63,6 +66,62 @@ def test_add_a_source_lands_what_the_guide_says(settings, tmp_path):
         ("V002", "23:00", 0.2, "good"),
         ("V001", "00:00", -2.1, "uncertain"),
     ]
+
+
+def test_a_sample_becomes_the_contract_that_the_guide_shows(tmp_path):
+    """The commands of the section are run as they stand; what it shows is what they print."""
+    section = _page().partition("## With a sample")[2].partition("\n## ")[0]
+    init, check = re.findall(r"```sh\n(.*?)\n```", section, re.S)
+    first, second = re.findall(r"```console\n(.*?)```", section, re.S)
+    contracts = tmp_path / "contracts"
+    (contracts / "sources").mkdir(parents=True)
+    (tmp_path / "vagvader_2026-11-20.csv").write_text(block("add_a_source.md", "csv"), "utf-8")
+
+    done = _sjostad(init, tmp_path, contracts)
+
+    assert done.returncode == 0, done.stderr
+    _require_lines(first, done.stdout)
+    path = contracts / "sources" / "trafikkontoret" / "trafik_vagvader.yaml"
+    proposed = path.read_text("utf-8")
+    (excerpt,) = re.findall(r"```text\n(.*?)```", section, re.S)
+    assert excerpt in proposed
+    assert {"# DECIDE:", "# check:", "# seen:"} <= set(re.findall(r"# \w+:", proposed))
+    again = _sjostad(init, tmp_path, contracts)
+    assert (again.returncode, path.read_text("utf-8")) == (2, proposed)
+    assert "there already" in again.stderr
+
+    undecided = _sjostad(check, tmp_path, contracts)
+    assert undecided.returncode == 2
+    assert "cannot be tried" in undecided.stdout
+    answers = {"observedProperty, value": "air_temperature", "unit, value": "Cel",
+               "zone": "Europe/Stockholm", "fold": "refuse"}  # fmt: skip
+    for key, answer in answers.items():
+        proposed = proposed.replace(f"{key}: DECIDE", f"{key}: {answer}")
+    path.write_text(proposed, "utf-8")
+    tried = _sjostad(check, tmp_path, contracts)
+    assert tried.returncode == 1  # who owns it is still open
+    _require_lines(second, tried.stdout)
+    assert not list(tmp_path.rglob("_delta_log"))
+    assert list(load_contracts(contracts).sources) == []
+
+
+def _sjostad(command: str, folder: Path, contracts: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the guide where its sample lies."""
+    own = {"SJOSTAD_CONTRACTS": str(contracts), "SJOSTAD_HOME": str(folder / "home"),
+           "COLUMNS": "80", "PYTHONPATH": str(PROJECT)}  # fmt: skip
+    words = command.split()
+    assert words[0] == "sjostad"
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", *words[1:]],
+        cwd=folder, env=os.environ | own, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def _require_lines(shown: str, printed: str) -> None:
+    """Every line that a page shows is printed, whatever the blanks between its words."""
+    lines = [" ".join(line.strip(" •").split()) for line in printed.splitlines()]
+    for line in filter(None, (" ".join(one.split()) for one in shown.splitlines())):
+        assert any(found.startswith(line) for found in lines), line
 
 
 def test_the_guides_source_uses_only_words_of_the_vocabulary(tmp_path):
