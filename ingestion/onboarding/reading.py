@@ -17,6 +17,7 @@ from ingestion.onboarding.recognition import Recognised
 from ingestion.onboarding.samples import Sample
 from ingestion.onboarding.tables import MOST_ROWS, Table, looks_like_number, of_rows, with_header
 from ingestion.paths import Json
+from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import connect, literal
 from lakehouse.errors import DeliveryRefused, Problem
 
@@ -76,25 +77,27 @@ def _csv(sample: Sample) -> Read:
 
     table = with_header(dialect.header, rows(), dialect.decimal)
     table.titles = titles
-    csv: dict[str, Any] = {}
-    if dialect.delimiter != ",":
-        csv["delimiter"] = dialect.delimiter
-    if dialect.quote is None:
-        csv["quote"] = None
-    if dialect.decimal != ".":
-        csv["decimal"] = dialect.decimal
-    if dialect.encoding != "utf-8":
-        csv["encoding"] = dialect.encoding
-    if dialect.header_row > 1:
-        csv["headerRow"] = dialect.header_row
-    if dialect.has_extra:
-        csv["extraColumns"] = "ignore"
+    csv = _rule(dialect)
     said = Said(csv, check="; ".join(dialect.remarks)) if dialect.remarks else csv
     sign = "tab" if dialect.delimiter == "\t" else f"'{dialect.delimiter}'"
     seen = f"cells between {sign}, header on line {dialect.header_row}, {dialect.encoding}"
     if dialect.decimal != ".":
         seen += ", decimal comma"
     return Read(table, {"csv": said}, dialect.has_extra, seen)
+
+
+def _rule(dialect: dialects.Dialect) -> dict[str, Any]:
+    """What of a dialect is not the standard's, as the contract says it."""
+    said = {
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "decimal": dialect.decimal,
+        "encoding": dialect.encoding,
+        "headerRow": dialect.header_row,
+        "extraColumns": "ignore" if dialect.has_extra else "refuse",
+    }
+    standard = CsvDialect().model_dump(by_alias=True) | {"extraColumns": "refuse"}
+    return {key: value for key, value in said.items() if value != standard[key]}
 
 
 def _titles(above: list[str], dialect: dialects.Dialect) -> dict[str, str]:
