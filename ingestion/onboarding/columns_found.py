@@ -368,7 +368,8 @@ class _Columns:
 
 def _is_around(name: str) -> bool:
     """Whether a cell only says how the document is built, or where else to look."""
-    return name.startswith(("$.", "^", "geometry.")) or bool(
+    is_outer = name.startswith(("$.", "^", "geometry.")) and not name.endswith("[@key]")
+    return is_outer or bool(
         re.search(r"(?i)^type$|link\W*$|url$|[.@]type$|coordinates\[\d\]", name)
     )
 

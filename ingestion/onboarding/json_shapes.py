@@ -176,7 +176,10 @@ def _lists_beside(node: Json, path: str) -> Iterator[tuple[str, dict[str, list[J
 def _merit(table: Table) -> tuple[bool, bool, int, int]:
     """Records with numbers and times of their own, then many of them."""
     some = {name: table.filled(name)[:5] for name in table.cells}
-    own = {name: cells for name, cells in some.items() if not name.startswith(("$.", "^"))}
+    own = {
+        name: cells for name, cells in some.items()
+        if name.endswith("[@key]") or not name.startswith(("$.", "^"))
+    }  # fmt: skip
     has_number = any(cells and all(map(_is_number, cells)) for cells in own.values())
     has_time = any(cells and looks_like_time(cells[0]) for cells in some.values())
     return has_number, has_time, table.count, len(own)

@@ -141,14 +141,15 @@ def of_column(
     told, rest, seen = _unit(name, title, unit, vocabulary)
     canonical = vocabulary.units[told]["canonical_unit"] if told else None
     words = _words(f"{rest} {title}" if title and not _words(rest) else rest)
-    ranked = sorted(
-        ((_likeness(words, row), key) for key, row in vocabulary.observed_properties.items()
-         if canonical is None or row["canonical_unit"] == canonical),
-        reverse=True,
-    )  # fmt: skip
-    if told and not any(score >= LIKELY for score, _ in ranked):
-        ranked = _by_unit(values, [key for _, key in ranked])
-    scores = [(score, key) for score, key in ranked if score >= LIKELY]
+    found = [
+        (_likeness(words, row), key)
+        for key, row in vocabulary.observed_properties.items()
+        if canonical is None or row["canonical_unit"] == canonical
+    ]
+    if told and not any(score >= LIKELY for score, _ in found):
+        found = _by_unit(values, [key for _, key in found])
+    # Of words that fit as well the first of the vocabulary stands first.
+    scores = sorted((one for one in found if one[0] >= LIKELY), key=lambda one: -one[0])
     if not scores:
         return Meaning(None, 0.0, None, told, seen)
     score, best = scores[0]
@@ -266,7 +267,7 @@ def _by_unit(values: Sequence[float], keys: Sequence[str]) -> list[tuple[float, 
         is_counter = "register" in key
         score = 0.7 if len(keys) == 1 else 0.55 if is_counter == rises else LIKELY
         found.append((score, key))
-    return sorted(found, reverse=True)
+    return found
 
 
 def _rounded(value: float) -> float:
