@@ -132,8 +132,10 @@ def _is_small(item: Value) -> bool:
 
 def _scalar(value: Value) -> str:
     """A value in YAML's flow style."""
+    # Unescaped, line ends of other alphabets would come back as blanks.
+    is_plain = not any(sign in str(value) for sign in ("\x85", "\u2028", "\u2029"))
     text: str = yaml.safe_dump(
-        [value], default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False
+        [value], default_flow_style=True, allow_unicode=is_plain, width=10_000, sort_keys=False
     )
     return text.strip().removeprefix("[").removesuffix("]")
 
