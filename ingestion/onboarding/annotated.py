@@ -6,6 +6,7 @@ that a person should look at; `seen`, what in the sample a value was taken from.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ def _is_small(item: Value) -> bool:
 def _scalar(value: Value) -> str:
     """A value in YAML's flow style."""
     # Unescaped, line ends of other alphabets would come back as blanks.
-    is_plain = not any(sign in str(value) for sign in ("\x85", "\u2028", "\u2029"))
+    told = json.dumps(value, ensure_ascii=False, default=str)
+    is_plain = not any(sign in told for sign in ("\x85", "\u2028", "\u2029"))
     text: str = yaml.safe_dump(
         [value], default_flow_style=True, allow_unicode=is_plain, width=10_000, sort_keys=False
     )
