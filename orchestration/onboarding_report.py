@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.markup import escape
+from rich.table import Table
 
 from ingestion.onboarding import Proposal
 from ingestion.onboarding.annotated import plain
@@ -17,9 +18,11 @@ from orchestration.report import out, print_json, table_of
 from orchestration.trial import Candidate, Channel, HeldExample, Trial
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
-_RAW: Final = 160
+_RAW: Final = 74
 _EXAMPLES: Final = 8
 _FINDINGS: Final = 12
+_RULE_WORDS: Final = {"columns": "in", "column": "in", "endColumns": "until", "file": "by name"}
+"""What the parts of a rule are called in a sentence."""
 
 
 def proposed(proposal: Proposal, path: Path, sample: str, as_json: bool) -> None:
@@ -43,13 +46,9 @@ def proposed(proposal: Proposal, path: Path, sample: str, as_json: bool) -> None
             }
         )  # fmt: skip
         return
-    for name, what in proposal.seen:
-        _fact(name, what)
-    for name in ("time", "device"):
-        if what := _rule(proposal, name):
-            _fact(name, what)
-    _fact("written", shown(path))
-    out.print()
+    rules = [(name, what) for name in ("time", "device") if (what := _rule(proposal, name))]
+    _facts([*proposal.seen, *rules])
+    out.print(f"[dim]Written[/]  {escape(shown(path))}\n", soft_wrap=True)
     _channels_proposed(proposal)
     out.print()
     _open(left)
@@ -113,8 +112,12 @@ def shown(path: Path) -> str:
     return str(own.relative_to(here)) if own.is_relative_to(here) else str(path)
 
 
-def _fact(name: str, what: str) -> None:
-    out.print(f"[dim]{name.capitalize():<8}[/]  {escape(what)}", soft_wrap=name == "written")
+def _facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Short facts with their names before them."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for name, what in facts:
+        grid.add_row(f"[dim]{name.capitalize()}[/]", escape(what))
+    out.print(grid)
 
 
 def _rule(proposal: Proposal, name: str) -> str:
@@ -123,10 +126,7 @@ def _rule(proposal: Proposal, name: str) -> str:
         item["value"] for item in proposal.document["customProperties"]
         if item["property"] == "delivery"
     ).get(name, {})  # fmt: skip
-    words = [
-        f"{key} {'to decide' if value == DECIDE else _said(value)}"
-        for key, value in plain(rule).items()
-    ]
+    words = [f"{_RULE_WORDS.get(key, key)} {_said(value)}" for key, value in plain(rule).items()]
     notes = [
         said.check for place, said in proposal.remarks
         if f".{name}." in place and place.endswith(tuple(plain(rule))) and said.check
@@ -135,7 +135,8 @@ def _rule(proposal: Proposal, name: str) -> str:
 
 
 def _said(value: object) -> str:
-    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
+    words = map(str, value) if isinstance(value, list) else [str(value)]
+    return " and ".join("to decide" if word == DECIDE else word for word in words)
 
 
 def _next(command: str) -> None:
@@ -152,7 +153,7 @@ def _channels_proposed(proposal: Proposal) -> None:
         place = f"schema[0].properties[{number}].customProperties[0]"
         said = remarks[place].check if place in remarks else ""
         limits = item.get("logicalTypeOptions", {})
-        bounds = f"{limits['minimum']:g} to {limits['maximum']:g}" if limits else "—"
+        bounds = f"{limits['minimum']:,g} to {limits['maximum']:,g}" if limits else "—"
         table.add_row(
             escape(item.get("physicalName", item["name"])), _word(own["observedProperty"]),
             _word(own["unit"]), bounds, escape(said.removeprefix("by its name, ")),
@@ -228,7 +229,9 @@ def course(channel: Channel) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:,.5g}"
+    if value is None:
+        return "—"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.5g}"
 
 
 def _held(held: Sequence[HeldExample]) -> None:
@@ -240,7 +243,8 @@ def _held(held: Sequence[HeldExample]) -> None:
     for one in list(examples.values())[:_EXAMPLES]:
         out.print(f"  [yellow]•[/] {escape(one.place)}: {escape(one.held.example)}")
         if one.raw:
-            out.print(f"    [dim]{escape(' '.join(one.raw[:_RAW].split()))}[/]")
+            raw = " ".join(one.raw.split())
+            out.print(f"    [dim]{escape(raw[:_RAW] + '…' * (len(raw) > _RAW))}[/]")
 
 
 def _preview(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -50,10 +50,10 @@ def _rows(member: Member, contract: SourceContract) -> Iterator[Row]:
     titles: list[str] = []
     places: list[int] = []
     number = last = 0
-    for number, row in enumerate(_cells(member, contract.delivery.records), start=1):
+    for number, row in enumerate(sheet(member, contract.delivery.records), start=1):
         if number < header:
             continue
-        texts = [_text(cell) for cell in row]
+        texts = [text_of(cell) for cell in row]
         if number == header:
             titles = [(text or "").strip() for text in texts]
             columns.require(contract, titles, f"{member.label}, row {header}")
@@ -81,8 +81,23 @@ def _rows(member: Member, contract: SourceContract) -> Iterator[Row]:
         )
 
 
-def _cells(member: Member, name: str | None) -> Iterator[tuple[object, ...]]:
-    """The rows of the sheet, as a stream; every way a workbook can be bad becomes a refusal."""
+def sheets(member: Member) -> list[str]:
+    """The names of a workbook's sheets, in its order.
+
+    Raises:
+        DeliveryRefused: It is no workbook that can be read.
+    """
+    _require_workbook(member)
+    try:
+        with member.path.open("rb") as file:
+            return list(openpyxl.load_workbook(file, read_only=True).sheetnames)
+    except Exception as error:  # openpyxl lets any error of a damaged file through
+        what = f"this is no readable spreadsheet: {type(error).__name__} {error}"
+        raise DeliveryRefused(Problem(member.label, what[:500], "Ask for CSV.")) from error
+
+
+def sheet(member: Member, name: str | None) -> Iterator[tuple[object, ...]]:
+    """The rows of a sheet, as a stream; every way a workbook can be bad becomes a refusal."""
     _require_workbook(member)
     try:
         with member.path.open("rb") as file:
@@ -118,7 +133,7 @@ def _require_workbook(member: Member) -> None:
         raise DeliveryRefused(Problem(member.label, what, "Ask for CSV, or for an .xlsx."))
 
 
-def _text(cell: object) -> str | None:
+def text_of(cell: object) -> str | None:
     """The text of a cell; None when it is empty."""
     match cell:
         case None | "":

@@ -147,7 +147,10 @@ def _property(delivered_as: str, meaning: Meaning, values: Sequence[float]) -> S
             {"property": "observedProperty", "value": best},
             check=f"by its name, confidence {meaning.confidence:.2f}{second}",
         )
-    shown = f" ({min(values):,g} to {max(values):,g})" if values else ""
+    shown = ""
+    if values:
+        low, high = min(values), max(values)
+        shown = f" ({low:,g})" if low == high else f" ({low:,g} to {high:,g})"
     words = f"perhaps {best}" + (f" or {rival}" if rival else "") + ". " if best else ""
     return Said(
         {"property": "observedProperty", "value": "DECIDE"},

@@ -155,7 +155,8 @@ def of_column(
     score, best = scores[0]
     if "forecast" in best and "forecast" not in words:
         score = min(score, SURE - 0.1)
-    runner_up = scores[1][1] if len(scores) > 1 else None
+    rivals = [key for _, key in scores[1:] if "forecast" not in key or "forecast" in words]
+    runner_up = rivals[0] if rivals else None
     if len(scores) > 1 and scores[1][0] == score:
         score = min(score, SURE - 0.1)  # two words fit as well: a person has to say
     if best in _COUNTS and any(value != int(value) for value in values):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import duckdb
-from python_calamine import CalamineError, CalamineWorkbook
 
 from ingestion.deliveries import Member
+from ingestion.formats import excel
 from ingestion.formats.json_paths import decoded
 from ingestion.onboarding import dialects, json_shapes, xml_shapes
 from ingestion.onboarding.annotated import Said, counted, listed
@@ -182,15 +182,11 @@ def _excel(sample: Sample) -> Read:
     first = sample.members[0]
     found = []
     for member in sample.members:
-        try:
-            book = CalamineWorkbook.from_filelike(member.path.open("rb"))
-            name = book.sheet_names[0]
-            sheet = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        except CalamineError as error:
-            raise DeliveryRefused(
-                Problem(member.label, f"no workbook: {error}", "Ask for a text file instead.")
-            ) from error
-        found.append((member.number, [[_text(cell) for cell in row] for row in sheet]))
+        names = excel.sheets(member)
+        rows_there = excel.sheet(member, names[0])
+        found.append(
+            (member.number, [[excel.text_of(cell) or "" for cell in row] for row in rows_there])
+        )
     table = found[0][1]
     width = max((sum(map(bool, row)) for row in table), default=0)
     header = next((n for n, row in enumerate(table) if sum(map(bool, row)) >= width
@@ -200,18 +196,10 @@ def _excel(sample: Sample) -> Read:
             Problem(first.label, "no row names the columns", "Ask for files with a header.")
         )
     delivery: dict[str, Any] = {"csv": {"headerRow": header + 1}} if header else {}
-    if len(book.sheet_names) > 1:
-        delivery["records"] = Said(name, check=f"one sheet of {listed(book.sheet_names)}")
+    if len(names) > 1:
+        delivery["records"] = Said(names[0], check=f"one sheet of {listed(names)}")
     rows = ((number, row) for number, some in found for row in some[header + 1 :] if any(row))
     return Read(with_header(table[header], rows), delivery)
-
-
-def _text(cell: object) -> str:
-    """A cell as the format `excel` writes it: dates in ISO 8601, whole numbers without a point."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    isoformat = getattr(cell, "isoformat", None)
-    return isoformat() if isoformat else str(cell)
 
 
 def of_records(records: list[dict[str, Any]]) -> Table:

@@ -70,8 +70,17 @@ def gather(text: str, scratch: Path) -> Sample:
             Offer(path.name, path, received), digest(path.resolve()), path, path.stat().st_size
         )
         for name, plain in unpack(landed, scratch / str(number)):
-            members.append(Member(len(members), landed, name, plain))
+            members.append(Member(len(members), landed, name, _apart(plain, scratch, number)))
     return Sample(files, tuple(members[:MOST_FILES]), len(found) - len(files))
+
+
+def _apart(path: Path, scratch: Path, number: int) -> Path:
+    """The same file in the scratch folder: readers put cleaned copies beside what they read."""
+    if path.is_relative_to(scratch):
+        return path
+    link = scratch / f"plain-{number}"
+    link.symlink_to(path.resolve())
+    return link
 
 
 def paths_of(text: str) -> list[Path]:

@@ -250,6 +250,14 @@ def test_a_format_of_the_registry_is_recognised_without_a_line_here(tmp_path, mo
     assert "value: pm10" in proposal.text
 
 
+def test_nothing_is_written_beside_a_sample(tmp_path):
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    text = "\ufeffsensor,tid,humidity\na,2026-11-20 10:00,50\nb,2026-11-20 10:00,60\n"
+    proposed(folder, text)
+    assert [path.name for path in folder.iterdir()] == ["sample.csv"]
+
+
 def test_words_that_are_not_in_the_vocabulary_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="nobody"):
         proposed(tmp_path, "", organisation="nobody")
