@@ -258,6 +258,15 @@ def test_nothing_is_written_beside_a_sample(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["sample.csv"]
 
 
+def test_a_long_file_of_lines_is_recognised_by_its_beginning(tmp_path, real_data, monkeypatch):
+    uplink = next((real_data / "iot" / "lorawan-chirpstack").rglob("uplink/payload*.json"))
+    line = json.dumps(json.loads(uplink.read_text("utf-8")))
+    monkeypatch.setattr(recognition, "_TRIED_BYTES", 3 * len(line))
+    proposal, delivery = proposed(tmp_path, f"{line}\n" * 50, "uplinks.ndjson")
+    assert (delivery["format"], delivery["framing"]) == ("chirpstack_v4", "lines")
+    assert "of 2 rows" in proposal.text
+
+
 def test_words_that_are_not_in_the_vocabulary_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="nobody"):
         proposed(tmp_path, "", organisation="nobody")
