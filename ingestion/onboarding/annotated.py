@@ -40,7 +40,8 @@ class Said:
         """The remarks as they stand in the file."""
         for word, text in (("DECIDE", self.decide), ("check", self.check), ("seen", self.seen)):
             if text:
-                yield f"{word}: {text}"
+                # What a file calls its columns must not end a comment.
+                yield f"{word}: {''.join(sign if sign.isprintable() else ' ' for sign in text)}"
 
 
 def ask(question: str) -> Said:
@@ -131,10 +132,13 @@ def _is_small(item: Value) -> bool:
 
 
 def _scalar(value: Value) -> str:
-    """A value in YAML's flow style."""
-    text: str = yaml.safe_dump(
-        [value], default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False
-    )
+    """A value in YAML's flow style; signs that YAML would take for line ends are escaped."""
+    for is_plain in (True, False):
+        text: str = yaml.safe_dump(
+            [value], default_flow_style=True, allow_unicode=is_plain, width=10_000, sort_keys=False
+        )
+        if yaml.safe_load(text) == [value]:
+            break
     return text.strip().removeprefix("[").removesuffix("]")
 
 
