@@ -115,6 +115,8 @@ def shown(path: Path) -> str:
 def _facts(facts: Sequence[tuple[str, str]]) -> None:
     """Short facts with their names before them."""
     grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(min_width=len("Written"))
+    grid.add_column()
     for name, what in facts:
         grid.add_row(f"[dim]{name.capitalize()}[/]", escape(what))
     out.print(grid)

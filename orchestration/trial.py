@@ -17,7 +17,7 @@ from ingestion import SourceOutcome, ingest_source, quarantine, require_known
 from ingestion.onboarding.samples import paths_of
 from ingestion.quarantine import Held
 from lakehouse import delta, tables
-from lakehouse.contracts import SourceContract, load_vocabulary
+from lakehouse.contracts import Contracts, SourceContract, load_source, load_vocabulary
 from lakehouse.contracts.collection import unknown_words
 from lakehouse.contracts.drafts import Undecided, undecided, with_stand_ins
 from lakehouse.contracts.odcs import read_document
@@ -132,7 +132,7 @@ def open_candidate(settings: Settings, path: Path) -> Candidate:
     document = read_document(path)
     contract = source_of(replace(document, data=with_stand_ins(document.data)))
     if settings.server:
-        contract = contract.at(settings.server)
+        contract = _at_server(settings, contract)
     words = load_vocabulary(settings.contracts)
     fields = {one.key for one in left}
     problems = [
@@ -143,6 +143,25 @@ def open_candidate(settings: Settings, path: Path) -> Candidate:
         raise ContractError.of(problems)
     require_known(contract)
     return Candidate(path, left, contract)
+
+
+def _at_server(settings: Settings, contract: SourceContract) -> SourceContract:
+    """The contract at the server that is asked for; its first, if only others have that one.
+
+    Raises:
+        ContractError: No contract has a server of that name.
+    """
+    if any(one.name == settings.server for one in contract.servers):
+        return contract.at(settings.server)
+    sound = {contract.id: contract}
+    for path in sorted((settings.contracts / "sources").rglob("*.yaml")):
+        try:
+            other = load_source(path)
+        except ContractError:
+            continue  # a neighbour's mistake is not what is asked about
+        sound[other.id] = other
+    words = load_vocabulary(settings.contracts)
+    return Contracts(settings.contracts, sound, {}, words).at(settings.server).source(contract.id)
 
 
 def try_source(settings: Settings, contract: SourceContract, sample: Iterable[str] = ()) -> Trial:

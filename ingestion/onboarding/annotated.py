@@ -6,7 +6,6 @@ that a person should look at; `seen`, what in the sample a value was taken from.
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +40,8 @@ class Said:
         """The remarks as they stand in the file."""
         for word, text in (("DECIDE", self.decide), ("check", self.check), ("seen", self.seen)):
             if text:
-                yield f"{word}: {text}"
+                # What a file calls its columns must not end a comment.
+                yield f"{word}: {''.join(sign if sign.isprintable() else ' ' for sign in text)}"
 
 
 def ask(question: str) -> Said:
@@ -132,13 +132,13 @@ def _is_small(item: Value) -> bool:
 
 
 def _scalar(value: Value) -> str:
-    """A value in YAML's flow style."""
-    # Unescaped, line ends of other alphabets would come back as blanks.
-    told = json.dumps(value, ensure_ascii=False, default=str)
-    is_plain = not any(sign in told for sign in ("\x85", "\u2028", "\u2029"))
-    text: str = yaml.safe_dump(
-        [value], default_flow_style=True, allow_unicode=is_plain, width=10_000, sort_keys=False
-    )
+    """A value in YAML's flow style; signs that YAML would take for line ends are escaped."""
+    for is_plain in (True, False):
+        text: str = yaml.safe_dump(
+            [value], default_flow_style=True, allow_unicode=is_plain, width=10_000, sort_keys=False
+        )
+        if yaml.safe_load(text) == [value]:
+            break
     return text.strip().removeprefix("[").removesuffix("]")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -40,7 +40,8 @@ _TIME_KEY: Final = re.compile(
     r'"(@?\w+)"\s*:\s*(?:\{[^{}"]*"type"\s*:\s*"[^"]*"\s*,\s*"value"\s*:\s*'
     r'(?:\{[^{}]*"@value"\s*:\s*)?)?"\d{4}-\d\d-\d\d[T ]\d\d:'
 )
-_MOST_BYTES: Final = 32 << 20
+_TRIED_BYTES: Final = 4 << 20
+"""Bytes of a file that every reader is tried on."""
 
 _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -165,7 +166,7 @@ def _is_json(text: str) -> bool:
 
 def _described(members: Sequence[Member], framing: Framing | None, text: str) -> Recognised | None:
     """The format that describes itself and reads nearly all of a sample, if one does."""
-    small = [m for m in members if m.path.stat().st_size <= _MOST_BYTES]
+    small = [_shortened(one, framing) for one in members]
     trials: list[tuple[bool, _Trial]] = []
     for name in FORMATS:
         sign = _SIGNS.get(name)
@@ -186,6 +187,20 @@ def _described(members: Sequence[Member], framing: Framing | None, text: str) ->
         best.time,
         ranked[1][1].name if len(ranked) > 1 else None,
     )
+
+
+def _shortened(member: Member, framing: Framing | None) -> Member:
+    """A file to try readers on: of a long one made of lines only the beginning.
+
+    A document cannot be cut; it is read whole by each reader whose sign it shows.
+    """
+    if framing == "document" or member.path.stat().st_size <= _TRIED_BYTES:
+        return member
+    with member.path.open("rb") as file:
+        content = file.read(_TRIED_BYTES)
+    path = member.path.with_name(f"{member.path.name}.{member.number}.head")
+    path.write_bytes(content[: content.rfind(b"\n") + 1] or content)
+    return replace(member, path=path)
 
 
 def try_format(

@@ -250,12 +250,24 @@ def test_a_format_of_the_registry_is_recognised_without_a_line_here(tmp_path, mo
     assert "value: pm10" in proposal.text
 
 
-def test_nothing_is_written_beside_a_sample(tmp_path):
+def test_nothing_is_written_beside_a_sample(tmp_path, real_data):
+    """Readers put a clean copy beside a file that begins with a byte order mark."""
+    uplink = next((real_data / "iot" / "lorawan-chirpstack").rglob("uplink/payload*.json"))
+    line = json.dumps(json.loads(uplink.read_text("utf-8")))
     folder = tmp_path / "sample"
     folder.mkdir()
-    text = "\ufeffsensor,tid,humidity\na,2026-11-20 10:00,50\nb,2026-11-20 10:00,60\n"
-    proposed(folder, text)
-    assert [path.name for path in folder.iterdir()] == ["sample.csv"]
+    _, delivery = proposed(folder, f"\ufeff{line}\n{line}\n", "uplinks.ndjson")
+    assert delivery["format"] == "chirpstack_v4"
+    assert [path.name for path in folder.iterdir()] == ["uplinks.ndjson"]
+
+
+def test_a_long_file_of_lines_is_recognised_by_its_beginning(tmp_path, real_data, monkeypatch):
+    uplink = next((real_data / "iot" / "lorawan-chirpstack").rglob("uplink/payload*.json"))
+    line = json.dumps(json.loads(uplink.read_text("utf-8")))
+    monkeypatch.setattr(recognition, "_TRIED_BYTES", 3 * len(line))
+    proposal, delivery = proposed(tmp_path, f"{line}\n" * 50, "uplinks.ndjson")
+    assert (delivery["format"], delivery["framing"]) == ("chirpstack_v4", "lines")
+    assert "of 2 rows" in proposal.text
 
 
 def test_words_that_are_not_in_the_vocabulary_are_refused(tmp_path):
@@ -274,7 +286,7 @@ def test_what_is_no_data_is_refused_with_its_kind(tmp_path):
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("DECIDE")
 NODES = st.recursive(
-    LEAVES | LEAVES.map(lambda one: Said(one, check="x: y # z", seen="a")),
+    LEAVES | st.builds(Said, LEAVES, check=st.text(max_size=8), seen=st.just("x: y # z\x85a: 1")),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.text("abc_ :#", min_size=1, max_size=4), inner, max_size=3)
