@@ -25,7 +25,7 @@ import pyarrow as pa
 from benchmarks import observations
 from benchmarks.rounds import compare
 from ingestion import ingest_source
-from ingestion.batch import take
+from ingestion.batches.batch import take
 from ingestion.deliveries import Offer
 from ingestion.landing import digest, land
 from lakehouse.duck import connect

@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.rounds import compare
-from ingestion import lines
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats.delimited import split_lines
+from ingestion.reading import lines
 from lakehouse.contracts import load_source
 from lakehouse.settings import PROJECT
 

@@ -16,10 +16,10 @@ from typing import Final
 
 from ingestion import accounts, quarantine
 from ingestion.accounts import Line
-from ingestion.batch import take
+from ingestion.batches.batch import take
+from ingestion.batches.reconsidered import WAIVABLE
 from ingestion.deliveries import Again, Landed, Offer
 from ingestion.landing import address
-from ingestion.reconsidered import WAIVABLE
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, LakeError, Problem
 from lakehouse.ledger import Receipt

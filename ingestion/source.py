@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestion import accounts
-from ingestion.batch import Batch, take
+from ingestion.batches.batch import Batch, take
 from ingestion.deliveries import Landed, Offer, delivery_mark
 from ingestion.fetching import Fetch
 from ingestion.formats import FORMATS

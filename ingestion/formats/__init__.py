@@ -39,7 +39,7 @@ from ingestion.formats import (
     thingsboard,
     xml_paths,
 )
-from ingestion.offered import Reading
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 Read = Callable[[duckdb.DuckDBPyConnection, Sequence[Member], SourceContract], Reading]

@@ -15,9 +15,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, pages, tag_paths
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import clocks, pages, tag_paths
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 _COLUMNS: Final = (

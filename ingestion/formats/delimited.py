@@ -14,9 +14,9 @@ from itertools import groupby
 
 import duckdb
 
-from ingestion import bulk, columns, completeness, lines
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, together
+from ingestion.reading import bulk, columns, lines, trailers
+from ingestion.reading.offered import Reading, together
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import literal
@@ -119,7 +119,7 @@ def _read_alike(
 
     def load() -> str:
         lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
-        completeness.take_trailers(connection, members, contract, table)
+        trailers.take(connection, members, contract, table)
         return f"select _file, _row, _raw from {table}"
 
     source = None

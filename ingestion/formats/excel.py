@@ -19,10 +19,10 @@ from typing import Final
 import duckdb
 import openpyxl
 
-from ingestion import cells, columns
-from ingestion.cells import Row
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import cells, columns
+from ingestion.reading.cells import Row
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
 

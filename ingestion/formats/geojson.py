@@ -17,11 +17,11 @@ from typing import Final
 
 import duckdb
 
-from ingestion import cells, paths
 from ingestion.deliveries import Member
 from ingestion.formats import json_paths
-from ingestion.offered import Reading
-from ingestion.paths import Json
+from ingestion.reading import cells, paths
+from ingestion.reading.offered import Reading
+from ingestion.reading.paths import Json
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import PositionRule
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, together
+from ingestion.reading.offered import Reading, together
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem

@@ -1,8 +1,8 @@
 """JSON of any shape, read by paths: one document a file, or one a line.
 
 `delivery.records` says where the records are, a column's physicalName where in a record its cell
-is (`ingestion.paths`). A number's cell is its text, digit by digit; true and false are text. Flat
-objects, one a line, are read by DuckDB; lines that are odd in any way go the longer way.
+is (`ingestion.reading.paths`). A number's cell is its text, digit by digit; true and false are
+text. Flat objects, one a line, are read by DuckDB; lines that are odd in any way go the longer way.
 
 Source: RFC 8259 (JSON); NDJSON 1.0 for `framing: lines`.
 """
@@ -16,11 +16,11 @@ from typing import Final
 
 import duckdb
 
-from ingestion import bulk, cells, columns, lines, paths
-from ingestion.cells import Row
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, number, together
-from ingestion.paths import Json
+from ingestion.reading import bulk, cells, columns, lines, paths
+from ingestion.reading.cells import Row
+from ingestion.reading.offered import Reading, number, together
+from ingestion.reading.paths import Json
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 from lakehouse.errors import DeliveryRefused, Problem

@@ -15,11 +15,11 @@ from typing import Any
 
 import duckdb
 
-from ingestion import statistics
 from ingestion.deliveries import Member
 from ingestion.formats import json_paths
-from ingestion.offered import Reading
-from ingestion.statistics import Cube, Dimension, Figure, refused
+from ingestion.reading import statistics
+from ingestion.reading.offered import Reading
+from ingestion.reading.statistics import Cube, Dimension, Figure, refused
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, lines
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import clocks, lines
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import LineProtocol
 from lakehouse.duck import literal

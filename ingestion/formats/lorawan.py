@@ -3,7 +3,7 @@
 One uplink gives one row for each decoded key; nested keys are joined with a dot, items of lists
 by their number. An uplink that no codec has decoded gives one row, the channel `data` with its
 payload as delivered. What says how the uplink was received goes to `attributes`; its `uplink` is
-the same however many gateways delivered it (ingestion/uplinks.py).
+the same however many gateways delivered it (ingestion/batches/uplinks.py).
 
 Where a network server writes what stands in network_servers.py; all else is the same for all.
 """
@@ -16,10 +16,10 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, documents, json_atoms
 from ingestion.deliveries import Member
 from ingestion.formats.network_servers import SERVERS, NetworkServer
-from ingestion.offered import Reading
+from ingestion.reading import clocks, documents, json_atoms
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import literal

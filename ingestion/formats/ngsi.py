@@ -19,9 +19,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, columns, elements, instances
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, geojson_point
+from ingestion.reading import clocks, columns, elements, instances
+from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

@@ -14,9 +14,9 @@ from itertools import groupby
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from ingestion import columns
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, together
+from ingestion.reading import columns
+from ingestion.reading.offered import Reading, together
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem

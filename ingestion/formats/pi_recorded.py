@@ -17,9 +17,9 @@ from dataclasses import replace
 import duckdb
 import pyarrow as pa
 
-from ingestion import clocks, documents, tag_paths
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, json_cell, json_text, json_value
+from ingestion.reading import clocks, documents, tag_paths
+from ingestion.reading.offered import Reading, json_cell, json_text, json_value
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

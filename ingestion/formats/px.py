@@ -18,10 +18,10 @@ from typing import Final
 
 import duckdb
 
-from ingestion import statistics
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
-from ingestion.statistics import Cube, Dimension, Figure, refused
+from ingestion.reading import statistics
+from ingestion.reading.offered import Reading
+from ingestion.reading.statistics import Cube, Dimension, Figure, refused
 from lakehouse.contracts import SourceContract
 
 Keywords = Mapping[tuple[str, tuple[str, ...]], list[str]]

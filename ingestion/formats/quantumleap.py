@@ -15,10 +15,10 @@ from typing import Final
 
 import duckdb
 
-from ingestion import columns, instances
 from ingestion.deliveries import Member
 from ingestion.formats import ngsi
-from ingestion.offered import Reading
+from ingestion.reading import columns, instances
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 _LEVELS: Final = ("attrs", "types", "entities", "attributes")

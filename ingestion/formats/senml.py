@@ -14,9 +14,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, documents, json_atoms
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import clocks, documents, json_atoms
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem

@@ -18,9 +18,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import atoms, columns, elements
 from ingestion.deliveries import Member
-from ingestion.offered import Reading, geojson_point
+from ingestion.reading import columns, elements, values
+from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
@@ -123,8 +123,8 @@ def read(
     connection.execute("drop table if exists parents")
     connection.execute(_observations(contract, members))
     return Reading(
-        atoms.records("observations", contract),
-        atoms.offer(connection, contract, "observations"),
+        values.records("observations", contract),
+        values.offer(connection, contract, "observations"),
     )
 
 
@@ -238,8 +238,8 @@ def _rows_of_array(contract: SourceContract) -> str:
         insert into elements by name
         select _file, {_row_of_child(contract)} as _row, _raw, carrier, datastream, link,
             case when reason is not null then 'layout' end as rule, reason,
-            {atoms.cell(cell("phenomenonTime"))} as time_text,
-            {atoms.cell(cell("resultTime"))} as result_text, {cell("result")} as atom,
+            {values.cell(cell("phenomenonTime"))} as time_text,
+            {values.cell(cell("resultTime"))} as result_text, {cell("result")} as atom,
             {cell("resultQuality")} as quality, {cell("parameters")} as parameters
         from (
             select *, child::varchar as _raw, from_json(child, '["json"]') as cells,
@@ -310,7 +310,7 @@ def _observations(contract: SourceContract, members: Sequence[Member]) -> str:
         create temp view observations as
         select _file, _row, _raw, coalesce({by_contract}, {device}) as device,
             case when verdict is null then coalesce({channel}) end as channel, atom, time_text,
-            result_text, unit, {atoms.cell("quality")} as quality_code,
+            result_text, unit, {values.cell("quality")} as quality_code,
             point.lon as longitude, point.lat as latitude,
             case when parameters is not null
                 then '{{"parameters":' || parameters::varchar || '}}' end as attributes,

@@ -15,9 +15,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks, columns, elements, instances
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import clocks, columns, elements, instances
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 _STAMP: Final = r"^(\d{2})/(\d{2})/(\d{4})T(\d{2}:\d{2}:\d{2})"

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingestion import columns, pages
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import columns, pages
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

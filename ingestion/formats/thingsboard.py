@@ -21,9 +21,9 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingestion import atoms, columns, elements, instances
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import columns, elements, instances, values
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 
@@ -88,7 +88,7 @@ def _carried(objects: str, device: str) -> str:
                 and case when sign = '[' then json_exists(item, '$.value') else key <> 'ts' end
         )
         select _file, _row, null::varchar as _raw, entity_number, channel, atom,
-            coalesce(told_device, {device}) as device, {atoms.cell("ts")} as time_text,
+            coalesce(told_device, {device}) as device, {values.cell("ts")} as time_text,
             case when damage is not null then 'layout' when ts is null then 'time_missing' end
                 as rule,
             case when damage is not null then damage

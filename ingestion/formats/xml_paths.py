@@ -23,11 +23,11 @@ import duckdb
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from ingestion import cells, columns
-from ingestion.cells import Row
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
-from ingestion.paths import Misplaced
+from ingestion.reading import cells, columns
+from ingestion.reading.cells import Row
+from ingestion.reading.offered import Reading
+from ingestion.reading.paths import Misplaced
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import ContractError, DeliveryRefused, Problem
 

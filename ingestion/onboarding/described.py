@@ -8,13 +8,13 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.formats import FORMATS
-from ingestion.offered import show
 from ingestion.onboarding import meanings, times
 from ingestion.onboarding.annotated import Said, ask, counted
 from ingestion.onboarding.columns_found import Found, channel, plain_name
 from ingestion.onboarding.meanings import Meaning
 from ingestion.onboarding.recognition import Recognised, provisional
 from ingestion.onboarding.samples import Sample
+from ingestion.reading.offered import show
 from lakehouse.contracts import Vocabulary
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import connect

@@ -1,6 +1,6 @@
 """Where in JSON documents the records are: lists of objects, objects of objects, parallel lists.
 
-Paths are written as `ingestion.paths` reads them. Of several lists the one is taken whose
+Paths are written as `ingestion.reading.paths` reads them. Of several lists the one is taken whose
 records carry numbers and times, then the longest.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from ingestion.formats.json_paths import Number
 from ingestion.onboarding.tables import MOST_ROWS, Table, of_rows
 from ingestion.onboarding.times import looks_like_time
-from ingestion.paths import Json
+from ingestion.reading.paths import Json
 
 _PLAIN: Final = re.compile(r"[^.\[\]*\"'@^$\s]+")
 _DEEPEST: Final = 6

@@ -16,7 +16,7 @@ from ingestion.onboarding.annotated import Said, counted, listed
 from ingestion.onboarding.recognition import Recognised
 from ingestion.onboarding.samples import Sample
 from ingestion.onboarding.tables import MOST_ROWS, Table, looks_like_number, of_rows, with_header
-from ingestion.paths import Json
+from ingestion.reading.paths import Json
 from lakehouse.duck import connect, literal
 from lakehouse.errors import DeliveryRefused, Problem
 

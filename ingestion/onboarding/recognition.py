@@ -19,9 +19,9 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import FORMATS
-from ingestion.offered import show
 from ingestion.onboarding.dialects import decode
 from ingestion.onboarding.samples import Sample
+from ingestion.reading.offered import show
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import Delivery, TimeRule
 from lakehouse.contracts.source import Classification, Column, Ownership, Server

@@ -18,12 +18,12 @@ from typing import Final
 
 import httpx2
 
-from ingestion.addresses import DAY
-from ingestion.answers import Answer, refuse
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.http_client import Client, Connection, connect
 from ingestion.landing import digest
+from ingestion.web.addresses import DAY
+from ingestion.web.answers import Answer, refuse
+from ingestion.web.client import Client, Connection, connect
 from lakehouse.errors import Problem, SourceUnavailable
 
 _CONDITIONS: Final = {"etag": "if-none-match", "last-modified": "if-modified-since"}

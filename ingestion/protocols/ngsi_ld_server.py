@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import httpx2
 
-from ingestion import paging
-from ingestion.answers import Answer, refuse
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.http_client import Connection, connect
-from ingestion.paging import SECOND, Dialect, Page, Span, Trail, asking, objects
+from ingestion.web import paging
+from ingestion.web.answers import Answer, refuse
+from ingestion.web.client import Connection, connect
+from ingestion.web.paging import SECOND, Dialect, Page, Span, Trail, asking, objects
 
 _SIZE: Final = 50
 """Entities of a page; few enough for their ids to fit into one address."""

@@ -21,8 +21,8 @@ from fsspec.spec import AbstractFileSystem
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch, address
-from ingestion.patience import patiently
 from ingestion.protocols import remote_files
+from ingestion.protocols.patience import patiently
 from ingestion.protocols.remote_files import Place, RemoteFile
 from lakehouse.errors import Problem, SourceUnavailable
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import httpx2
 
-from ingestion import paging
-from ingestion.answers import Answer, refuse
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.http_client import Connection, connect
-from ingestion.paging import Dialect, Page, Span, Trail, asking, objects
+from ingestion.web import paging
+from ingestion.web.answers import Answer, refuse
+from ingestion.web.client import Connection, connect
+from ingestion.web.paging import Dialect, Page, Span, Trail, asking, objects
 
 EXPANDED: Final = "Datastream($expand=Thing,ObservedProperty)"
 """What is told with each observation; without it nothing says what was measured where."""

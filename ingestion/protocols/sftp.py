@@ -22,8 +22,8 @@ import paramiko
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch, address, variable
-from ingestion.patience import patiently
 from ingestion.protocols import remote_files
+from ingestion.protocols.patience import patiently
 from ingestion.protocols.remote_files import Place, RemoteFile
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable

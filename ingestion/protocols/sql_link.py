@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ingestion import patience
 from ingestion.fetching import Fetch, address
+from ingestion.protocols import patience
 from lakehouse import duck
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable

@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ingestion import columns
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
 from ingestion.protocols.sql_link import Link, linked, patiently
 from ingestion.protocols.sql_pull import Bound, Feed, Value, pages
+from ingestion.reading import columns
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import httpx2
 
-from ingestion import paging
-from ingestion.answers import Answer, refuse
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.http_client import Connection, connect
-from ingestion.paging import Dialect, Page, Span, Trail, asking
+from ingestion.web import paging
+from ingestion.web.answers import Answer, refuse
+from ingestion.web.client import Connection, connect
+from ingestion.web.paging import Dialect, Page, Span, Trail, asking
 
 _SIZE: Final = 10_000
 

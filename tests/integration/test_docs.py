@@ -9,8 +9,9 @@ from types import MappingProxyType, ModuleType
 
 import pytest
 
-from ingestion import batch, ingest_source
+from ingestion import ingest_source
 from ingestion import source as taking
+from ingestion.batches import batch
 from ingestion.formats import FORMATS, Format
 from lakehouse import tables
 from lakehouse.contracts import load_contracts, load_source

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.fetching import Fetch
-from ingestion.http_client import connect
+from ingestion.web.client import connect
 from lakehouse.contracts import SourceContract
 from tests.unit.ingestion.lake import Lake, column
 

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from ingestion import SourceOutcome, ingest_source, quarantine, rules
+from ingestion import SourceOutcome, ingest_source, quarantine
 from ingestion.archives import unpack
+from ingestion.batches import rules
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, land
-from ingestion.offered import show
+from ingestion.reading.offered import show
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract, load_source
 from lakehouse.duck import connect, delta_scan

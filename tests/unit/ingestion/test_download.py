@@ -18,8 +18,8 @@ import pytest
 
 from ingestion import ingest_source
 from ingestion import source as taking
-from ingestion.addresses import of
 from ingestion.protocols import PROTOCOLS, Protocol, download
+from ingestion.web.addresses import of
 from lakehouse.contracts import SourceContract, load_source
 from lakehouse.contracts.fetching import Http
 from lakehouse.errors import SourceUnavailable

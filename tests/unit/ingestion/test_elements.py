@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ingestion import elements
+from ingestion.reading import elements
 from tests.unit.ingestion.lake import column
 
 CHANNELS = [column("result", "air_temperature", "Cel")]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion import frame_counters
+from ingestion.batches import frame_counters
 from lakehouse.duck import connect
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -12,10 +12,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from ingestion import network
-from ingestion.answers import document
-from ingestion.http_client import connect
 from ingestion.protocols import download
+from ingestion.web import network
+from ingestion.web.answers import document
+from ingestion.web.client import connect
 from lakehouse.errors import ContractError, SourceUnavailable
 from tests.unit.ingestion.http_server import (
     Reply,

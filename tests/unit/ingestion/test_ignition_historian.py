@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion import patience
 from ingestion.fetching import Fetch
-from ingestion.protocols import ignition_historian, sql_link, sql_pull
+from ingestion.protocols import ignition_historian, patience, sql_link, sql_pull
 from lakehouse import delta, tables
 from lakehouse.errors import SourceUnavailable
 from tests.unit.ingestion.historian import HOUR, START, Historian

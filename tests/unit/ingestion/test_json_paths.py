@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import paths
 from ingestion.formats import json_paths
+from ingestion.reading import paths
 from lakehouse.errors import ContractError, DeliveryRefused
 from lakehouse.settings import PROJECT
 from tests.unit.ingestion.lake import column

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from ingestion import statistics
+from ingestion.reading import statistics
 from lakehouse.errors import DeliveryRefused
 from tests.unit.ingestion.lake import column
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion import lines
 from ingestion.deliveries import Member
+from ingestion.reading import lines
 from lakehouse.duck import connect
 from lakehouse.errors import DeliveryRefused
 

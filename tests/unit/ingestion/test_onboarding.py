@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.formats import FORMATS, Format
-from ingestion.offered import Reading
 from ingestion.onboarding import Wish, dialects, meanings, propose, recognition, samples, times
 from ingestion.onboarding.annotated import Said, as_yaml, ask, plain
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import load_contracts, load_vocabulary
 from lakehouse.contracts.drafts import undecided
 from lakehouse.errors import ContractError, DeliveryRefused, SettingsError

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import paging
 from ingestion.protocols import paged_http
+from ingestion.web import paging
 from lakehouse.contracts.fetching import Window
 from lakehouse.errors import ContractError, SourceUnavailable
 from tests.unit.ingestion.http_server import (

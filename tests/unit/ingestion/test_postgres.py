@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from ingestion import patience
 from ingestion.fetching import Fetch
-from ingestion.protocols import PROTOCOLS, sql_link, sql_pull
+from ingestion.protocols import PROTOCOLS, patience, sql_link, sql_pull
 from lakehouse import delta, tables
 from lakehouse.errors import SourceUnavailable
 from tests.unit.ingestion.lake import HISTORIAN, column, utc

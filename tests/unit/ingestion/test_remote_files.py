@@ -11,8 +11,7 @@ import asyncssh
 import fsspec
 import pytest
 
-from ingestion import patience
-from ingestion.protocols import object_store, remote_files, sftp
+from ingestion.protocols import object_store, patience, remote_files, sftp
 from lakehouse.errors import SourceUnavailable
 from tests.unit.ingestion.lake import CSV, METER
 

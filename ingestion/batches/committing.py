@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from ingestion import rules
+from ingestion.batches import rules
 from ingestion.deliveries import Again, Landed, delivery_mark
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract

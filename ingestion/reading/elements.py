@@ -13,8 +13,8 @@ from typing import Final
 
 import duckdb
 
-from ingestion import documents
 from ingestion.deliveries import Member
+from ingestion.reading import documents
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier, literal
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks
-from ingestion.offered import number, quality
+from ingestion.reading import clocks
+from ingestion.reading.offered import number, quality
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

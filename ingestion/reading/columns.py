@@ -12,9 +12,9 @@ from typing import Final
 
 import duckdb
 
-from ingestion import clocks
 from ingestion.deliveries import Member
-from ingestion.offered import number, quality
+from ingestion.reading import clocks
+from ingestion.reading.offered import number, quality
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import literal

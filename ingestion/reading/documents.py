@@ -12,8 +12,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from ingestion import lines
 from ingestion.deliveries import Member
+from ingestion.reading import lines
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 

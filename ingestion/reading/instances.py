@@ -10,14 +10,14 @@ from typing import Final
 
 import duckdb
 
-from ingestion import atoms, elements
 from ingestion.deliveries import Member
-from ingestion.offered import Reading
+from ingestion.reading import elements, values
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
 Query = Callable[[str], str]
 """From a query of objects (`_file`, `_row`, `_raw`, `rule`, `reason`, `entity`, `entity_number`)
-to one of what they carry: `_file`, `_row`, `entity_number`, those of `atoms.COLUMNS` that are
+to one of what they carry: `_file`, `_row`, `entity_number`, those of `values.COLUMNS` that are
 told, and `is_measured`. An object has one more row, with a null `channel`, which stands for it
 when it is measured itself or nothing else of it is."""
 
@@ -51,7 +51,7 @@ def read(
         return query(f"select *, nextval('entity_numbers') as entity_number from ({objects})")
 
     connection.execute("create temp sequence entity_numbers")
-    told = ", ".join(f"{name} {kind}" for name, kind in atoms.COLUMNS.items())
+    told = ", ".join(f"{name} {kind}" for name, kind in values.COLUMNS.items())
     connection.execute(
         f"create temp table instances ({told}, entity_number bigint, is_measured boolean)"
     )
@@ -78,8 +78,8 @@ def read(
         """
     )
     return Reading(
-        atoms.records("measured", contract),
-        atoms.offer(connection, contract, "measured", form=form, are_quoted=are_quoted),
+        values.records("measured", contract),
+        values.offer(connection, contract, "measured", form=form, are_quoted=are_quoted),
     )
 
 
@@ -93,4 +93,4 @@ PROBLEM: Final = """case
 
 def text(name: str) -> str:
     """SQL of the text of a key of `entity`."""
-    return atoms.cell(f"entity['{name}']")
+    return values.cell(f"entity['{name}']")

@@ -12,8 +12,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from ingestion import units
-from ingestion.offered import OFFERED
+from ingestion.batches import units
+from ingestion.reading.offered import OFFERED
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
 from lakehouse.settings import Settings

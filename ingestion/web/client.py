@@ -22,8 +22,8 @@ from typing import Final
 import httpcore2
 import httpx2
 
-from ingestion import addresses
-from ingestion.answers import (
+from ingestion.web import addresses
+from ingestion.web.answers import (
     Answer,
     Transient,
     refuse,
@@ -32,7 +32,7 @@ from ingestion.answers import (
     unpacked,
     words,
 )
-from ingestion.network import Backend, Forbidden, Resolve, resolve
+from ingestion.web.network import Backend, Forbidden, Resolve, resolve
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.fetching import Http
 from lakehouse.errors import Problem, SourceUnavailable

@@ -15,7 +15,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion import uplinks
+from ingestion.batches import uplinks
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import delta_scan, literal, load

@@ -11,11 +11,11 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from ingestion import committing, completeness, novelty, receipts, reconsidered, rules
 from ingestion.archives import unpack
+from ingestion.batches import committing, completeness, novelty, receipts, reconsidered, rules
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
-from ingestion.offered import show
+from ingestion.reading.offered import show
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
 from lakehouse.ledger import Receipt, require_balance

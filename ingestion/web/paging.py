@@ -20,11 +20,11 @@ from typing import Any, Final
 
 import httpx2
 
-from ingestion.answers import Answer, document, refuse
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.http_client import Client, Connection, connect
 from ingestion.landing import digest
+from ingestion.web.answers import Answer, document, refuse
+from ingestion.web.client import Client, Connection, connect
 from lakehouse.contracts.fetching import Window
 
 SECOND: Final = 1_000_000

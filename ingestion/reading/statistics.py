@@ -22,10 +22,10 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from ingestion import columns
 from ingestion.deliveries import Member
-from ingestion.lines import UNREADABLE
-from ingestion.offered import Reading
+from ingestion.reading import columns
+from ingestion.reading.lines import UNREADABLE
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import DeviceRule, NarrowRows, QualityRule, TimeRule
 from lakehouse.errors import ContractError, DeliveryRefused, Problem

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from ingestion import frame_counters
+from ingestion.batches import frame_counters
 from ingestion.deliveries import Again, Landed
 from lakehouse.contracts import SourceContract
 from lakehouse.ledger import Ledger, Receipt

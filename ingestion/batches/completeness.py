@@ -11,12 +11,10 @@ from dataclasses import replace
 from statistics import median
 from typing import Final
 
-import duckdb
-
 from ingestion import accounts
-from ingestion.deliveries import Landed, Member
+from ingestion.deliveries import Landed
+from ingestion.reading.trailers import REMEDY, require_count
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem
 from lakehouse.ledger import Receipt
 from lakehouse.settings import Settings
@@ -25,56 +23,6 @@ _RECENT: Final = 20
 """Deliveries that what is usual is taken from."""
 _ENOUGH: Final = 5
 """Fewer deliveries are no history."""
-_REMEDY: Final = "Ask the supplier to deliver it again."
-
-
-def take_trailers(
-    connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    contract: SourceContract,
-    table: str,
-) -> None:
-    """Take the last line of each file, which tells the number of records, and hold it to it.
-
-    Args:
-        connection: Holds `table`, lines as `lines.load` makes them.
-        members: The files.
-        contract: Its `complete.trailer` is the pattern; without one nothing is done.
-        table: Name of the table.
-
-    Raises:
-        DeliveryRefused: The line is missing, or tells another number.
-    """
-    pattern = contract.delivery.complete.trailer
-    if pattern is None:
-        return
-    whole = literal(f"^(?:{pattern})$")
-    found = connection.execute(
-        f"""select _file, count(*) - 1,
-            try_cast(regexp_extract(arg_max(_raw, _row), {whole}, 1) as bigint)
-        from {table} group by _file"""
-    ).fetchall()
-    told = {number: (records, said) for number, records, said in found}
-    for member in members:
-        records, said = told.get(member.number, (0, None))
-        if said is None:
-            raise DeliveryRefused(
-                Problem(
-                    member.label, "the last line, which tells the number of records, is missing",
-                    _REMEDY,
-                )
-            )  # fmt: skip
-        _require(member.label, records, said)
-    connection.execute(
-        f"""delete from {table} where (_file, _row) in
-            (select (_file, max(_row)) from {table} group by _file)"""
-    )
-
-
-def _require(place: str, records: int, said: int) -> None:
-    if records != said:
-        what = f"it has {records:,} records, and says that there are {said:,}"
-        raise DeliveryRefused(Problem(place, what, _REMEDY))
 
 
 def check(
@@ -98,7 +46,7 @@ def check(
         for receipt in receipts:
             match = re.search(rule.name, names[receipt.delivery])
             if match:
-                _require(receipt.name, receipt.ledger.records, int(match[1]))
+                require_count(receipt.name, receipt.ledger.records, int(match[1]))
     if rule.least_share == 0 or all(one.offer.is_pulled for one in deliveries):
         return tuple(receipts)
     usual = _usual(settings, contract, set(names))
@@ -130,5 +78,5 @@ def _held_to(contract: SourceContract, receipt: Receipt, usual: Mapping[str, flo
         return receipt
     what = f"{records:,} records, where {expected:,.0f} are usual: it may have been cut"
     if rule.short == "refuse":
-        raise DeliveryRefused(Problem(receipt.name, what, _REMEDY))
+        raise DeliveryRefused(Problem(receipt.name, what, REMEDY))
     return replace(receipt, findings=(*receipt.findings, what))

@@ -1,6 +1,6 @@
 """Rows of cells that a reader in Python finds, one by one, taken in bulk to the batch's DuckDB.
 
-What the cells mean (time, device, channels) says the contract; `ingestion.columns` applies it.
+What the cells mean (time, device, channels) says the contract; `columns` applies it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from ingestion import columns
 from ingestion.deliveries import Member
-from ingestion.lines import UNREADABLE
-from ingestion.offered import Reading
+from ingestion.reading import columns
+from ingestion.reading.lines import UNREADABLE
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
