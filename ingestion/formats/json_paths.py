@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import bulk, cells, columns, lines, paths
+from ingestion.reading import bulk, cells, columns, paths
 from ingestion.reading.cells import Row
-from ingestion.reading.offered import Reading, number, together
+from ingestion.reading.offered import InOrder, Reading, number, together
 from ingestion.reading.paths import Json
+from ingestion.reading.picked import picked
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 from lakehouse.errors import DeliveryRefused, Problem
@@ -49,45 +51,69 @@ def read(
         ContractError: A path of the contract is none.
         DeliveryRefused: A file is a web page or XML, or has a line longer than 16 MiB.
     """
+    if not _is_flat(contract):
+        where = contract.delivery.records or "$"
+        return cells.reading(connection, members, contract, records(members, contract, where))
+    if not columns.is_plain(contract):
+        return _numbered(connection, members, contract)
+    stream = bulk.json_stream(members, columns.names(contract))
+    offered = columns.offer_in_order(
+        connection,
+        contract,
+        members,
+        stream.relation,
+        _cell(contract),
+        decimal=contract.delivery.csv.decimal,
+    )
+    order = InOrder(
+        skip=0,
+        width=columns.width(contract),
+        lines=stream.lines,
+        suspect=_SUSPECT,
+        otherwise=lambda: _numbered(connection, members, contract),
+    )
+    return Reading("", offered, partial(picked, connection, members), False, order)
+
+
+_SUSPECT: Final = ("time_missing", "value_unreadable", "value_not_finite")
+"""Of a line that gave nothing, and of a list, an object or a word where a number should be."""
+
+
+def _numbered(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> Reading:
+    """Read flat objects by line number: the plain ones by DuckDB, the others one by one."""
     where = contract.delivery.records or "$"
-    source = _flat_lines(connection, members, contract)
+    source = bulk.json_lines(connection, members, columns.names(contract))
     if source is None:
         return cells.reading(connection, members, contract, records(members, contract, where))
     odd = _odd_lines(connection, contract, source)
-    readings = [_plain(connection, members, contract, source)]
+    plain = f"""(select *, null as layout_rule, null as layout_problem
+        from {source} anti join odd using (_file, _row))"""
+    offered = columns.offer(
+        connection,
+        contract,
+        members,
+        plain,
+        _cell(contract),
+        decimal=contract.delivery.csv.decimal,
+    )
+    raw = partial(picked, connection, members)
+    readings = [Reading(f"select _file, _row, null::varchar as _raw from {plain}", offered, raw)]
     if odd:
         rows = records(members, contract, where, lines=odd)
         readings.append(cells.reading(connection, members, contract, rows, group=1))
     return together(readings)
 
 
-def _plain(
-    connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    contract: SourceContract,
-    source: str,
-) -> Reading:
-    """Offer the lines that have nothing odd, as DuckDB has read them."""
-
-    def raw() -> str:
-        lines.load(connection, members, "utf-8")
-        return "select _file, _row, _raw from lines anti join odd using (_file, _row)"
-
+def _cell(contract: SourceContract) -> columns.Cell:
     markers = cells.null_markers(contract)
 
     def cell(name: str) -> str:
         text = identifier(name)
         return f"case when {text} not in ({markers}) then {text} end"
 
-    plain = f"""(select *, null as layout_rule, null as layout_problem
-        from {source} anti join odd using (_file, _row))"""
-    decimal = contract.delivery.csv.decimal
-    return Reading(
-        f"select _file, _row, null::varchar as _raw from {plain}",
-        columns.offer(connection, contract, members, plain, cell, decimal=decimal),
-        raw,
-        may_be_silent=False,
-    )
+    return cell
 
 
 def _odd_lines(
@@ -113,19 +139,15 @@ def _odd_lines(
     return frozenset(connection.execute("from odd").fetchall())
 
 
-def _flat_lines(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> str | None:
-    """The rows of lines that are one flat object each, if the files are such."""
+def _is_flat(contract: SourceContract) -> bool:
+    """Whether a contract reads lines that are one flat object each."""
     names = columns.names(contract)
     delivery, place = contract.delivery, f"{contract.path}: schema[0].properties"
     if delivery.framing != "lines" or delivery.records or delivery.time is None:
-        return None
+        return False
     if delivery.time.sequence or any(c.logical_type == "string" for c in contract.channels):
-        return None  # the text of a number would be DuckDB's, not the supplier's
-    if any(paths.parse(name, place) != paths.Path(name, "", 0, (name,)) for name in names):
-        return None
-    return bulk.json_lines(connection, members, names)
+        return False  # the text of a number would be DuckDB's, not the supplier's
+    return all(paths.parse(name, place) == paths.Path(name, "", 0, (name,)) for name in names)
 
 
 def records(

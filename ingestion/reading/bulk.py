@@ -3,81 +3,79 @@
 They are used only where they cannot be wrong: on clean UTF-8 in which every line is a record. The
 lines are counted on their own, and a reader that gives another number of rows, or none, leaves
 the files to the slower readers, which know each line by its number.
+
+DuckDB numbers no lines. Rows that keep the order of the lines are told by their place in the
+table they are put into: as they come (`Stream`), or in a table of their own (`json_lines`,
+`delimited`) for what cannot be judged without their number.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.reading.census import Census, begun
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
 
-_CHUNK: Final = 1 << 20
-_LONGEST_LINE: Final = 16 << 20
-_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
-_MARK: Final = b"\xef\xbb\xbf"
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """What the bytes of a text file are, counted without a parser.
+class Stream:
+    """Lines as DuckDB reads them, in order, each one row.
 
     Attributes:
-        lines: Lines, with the last one whether or not it has an end.
-        is_clean: It is UTF-8 with line feeds only: no byte order mark, carriage return or
-            control character that a reader could take for something else.
-        words: How often each of the words that were asked for occurs.
+        relation: Of `_file` and the VARCHAR columns of the lines.
+        counts: The files' lines, which are being counted.
+        skip: Lines at the top of each file that are no records.
     """
 
-    lines: int
-    is_clean: bool
-    words: tuple[int, ...]
+    relation: str
+    counts: Sequence[Future[Census]]
+    skip: int
+
+    def lines(self) -> list[int] | None:
+        """Records of each file; None if one of them is not clean."""
+        found = [count.result() for count in self.counts]
+        if not all(one.is_clean for one in found):
+            return None
+        return [max(0, one.lines - self.skip) for one in found]
 
 
-def census(path: Path, words: Sequence[bytes] = ()) -> Census:
-    """Count the lines of a file and words without a line end in it, and look at its bytes."""
-    lines, found, rest = 0, [0] * len(words), b""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_clean = True
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            is_clean = is_clean and _is_clean(chunk, decoder)
-            cut = chunk.rfind(b"\n") + 1
-            whole, rest = rest + chunk[:cut], (rest if cut == 0 else b"") + chunk[cut:]
-            lines += whole.count(b"\n")
-            for number, word in enumerate(words):
-                found[number] += whole.count(word)
-            if not is_clean or len(rest) > _LONGEST_LINE:
-                return Census(lines, is_clean=False, words=tuple(found))
-    for number, word in enumerate(words):
-        found[number] += rest.count(word)
-    is_whole = not decoder.getstate()[0]
-    return Census(lines + bool(rest), is_clean=is_whole, words=tuple(found))
+def json_stream(members: Sequence[Member], names: Sequence[str]) -> Stream:
+    """Flat JSON objects, one a line, by the names of their members.
+
+    Reading them fails at an object that names a key twice, and at what is no object.
+    """
+    return Stream(_by_file(members, _json(members, names, "false")), begun(members), skip=0)
 
 
-def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
-    """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
-    if not chunk.isascii() or decoder.getstate()[0]:
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError:
-            return False
-        if _MARK in chunk:
-            return False
-    return not any(sign in chunk for sign in _STRANGE)
+def csv_stream(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) -> Stream:
+    """Delimited files that have the same header, with the columns `c1`, `c2` … of text.
+
+    Reading them fails at a line with another number of cells.
+    """
+    query = _csv(members, header, dialect)
+    return Stream(_by_file(members, query), begun(members), dialect.header_row)
+
+
+def _by_file(members: Sequence[Member], query: str) -> str:
+    """The relation of a reader's rows with `_file`. A join would not keep their order."""
+    if len(members) == 1:
+        return f"(select {members[0].number} as _file, * exclude (_path) from ({query}))"
+    paths = ", ".join(literal(member.path) for member in members)
+    numbers = ", ".join(str(member.number) for member in members)
+    return f"""(select [{numbers}][enum_code(_path::enum({paths})) + 1] as _file,
+        * exclude (_path) from ({query}))"""
 
 
 def json_lines(
@@ -89,28 +87,27 @@ def json_lines(
         A relation of `_file`, `_row` and one VARCHAR column for each name; None when the files
         need another reader, as they do if an object may name a key twice.
     """
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    query = f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
-        columns = {{{columns}}}, ignore_errors = """
-    with _counted(members) as counts:
-        # Strictly it stops at an object that names a key twice, and at what is no object.
-        is_strict = _made(connection, f"{query} false)", "bulk_0")
-    if not is_strict and not _is_read_leniently(connection, f"{query} true)", members, names):
+    # Strictly it stops at an object that names a key twice, and at what is no object.
+    counts = begun(members)
+    is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
+    if not is_strict and not _is_read_leniently(connection, members, names):
         return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
 
 
+def _json(members: Sequence[Member], names: Sequence[str], ignore_errors: str) -> str:
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    return f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
+        columns = {{{columns}}}, ignore_errors = {ignore_errors}, {_FILE_NAMES})"""
+
+
 def _is_read_leniently(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    members: Sequence[Member],
-    names: Sequence[str],
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
 ) -> bool:
     """Read with null rows for what is no object, if no key is named twice."""
-    words = [form.encode() for name in names for form in _forms(name)]
-    with _counted(members, words) as counts:
-        if not _made(connection, query, "bulk_0"):
-            return False
+    counts = begun(members, [form.encode() for name in names for form in _forms(name)])
+    if not _made(connection, _json(members, names, "true"), "bulk_0"):
+        return False
     if _are_said_once(connection, names, [count.result() for count in counts]):
         return True
     connection.execute("drop table bulk_0")
@@ -151,34 +148,33 @@ def delimited(
         A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the header counts
         them, empty cells and null markers null; None when the files need another reader.
     """
+    counts = begun(members)
+    if not _made(connection, _csv(members, header, dialect), f"bulk_{group}"):
+        return None
+    return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+
+
+def _csv(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) -> str:
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(1, len(header) + 1))
     quote = literal(dialect.quote or "")
-    query = f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
+    return f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
         columns = {{{columns}}}, delim = {literal(dialect.delimiter)}, quote = {quote},
         escape = {quote}, skip = {dialect.header_row}, nullstr = {literal(_NEVER)},
-        strict_mode = true, null_padding = false, new_line = '\\n')"""
-    with _counted(members) as counts:
-        if not _made(connection, query, f"bulk_{group}"):
-            return None
-    return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+        strict_mode = true, null_padding = false, new_line = '\\n', {_FILE_NAMES})"""
+
+
+_FILE_NAMES: Final = "filename = '_path', hive_partitioning = false"
 
 
 def _paths(members: Sequence[Member]) -> str:
     return "[" + ", ".join(literal(member.path) for member in members) + "]"
 
 
-@contextmanager
-def _counted(
-    members: Sequence[Member], words: Sequence[bytes] = ()
-) -> Iterator[list[Future[Census]]]:
-    """Count lines and words while the block reads them."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        yield [pool.submit(census, member.path, words) for member in members]
-
-
 def _made(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> bool:
     try:
-        connection.execute(f"create temp table {table} as {query}")
+        connection.execute(
+            f"create or replace temp table {table} as select * exclude (_path) from ({query})"
+        )
     except duckdb.Error:  # whatever it is, the line-by-line reader names the line
         return False
     return True
@@ -192,10 +188,9 @@ def _numbered(
     skip: int,
 ) -> str | None:
     """The table with file and line numbers, if it has a row for every line."""
-    found = [count.result() for count in counts]
-    rows = [max(0, one.lines - skip) for one in found]
+    rows = Stream(table, counts, skip).lines()
     total = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
-    if total != sum(rows) or not all(one.is_clean for one in found):
+    if rows is None or total != sum(rows):
         connection.execute(f"drop table {table}")
         return None
     if len(members) == 1:
