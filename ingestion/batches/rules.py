@@ -81,8 +81,9 @@ def apply(
         create or replace temp table judgements as
         with placed as ({placed}), {_known("unit" in given)},
         ruled as (select *, {_rule(contract)} as rule from known)
-        select {", ".join(kept)}, device, t, place, case when place is null then delivered_as end as channel,
-            cell, rule, coalesce(found_reason, {_REASON}) as reason
+        select {", ".join(kept)}, device, t, place,
+            case when place is null then delivered_as end as channel, cell, rule,
+            coalesce(found_reason, {_REASON}) as reason
         from ruled
         """
     )
