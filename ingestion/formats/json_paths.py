@@ -22,7 +22,6 @@ from ingestion.reading.cells import Row
 from ingestion.reading.offered import Reading, number, together
 from ingestion.reading.paths import Json
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import identifier
 from lakehouse.errors import DeliveryRefused, Problem
 
 Derive = Callable[[paths.Match], dict[str, str | None]]
@@ -73,10 +72,10 @@ def _plain(
         lines.load(connection, members, "utf-8")
         return "select _file, _row, _raw from lines anti join odd using (_file, _row)"
 
-    markers = cells.null_markers(contract)
+    markers, names = cells.null_markers(contract), columns.names(contract)
 
     def cell(name: str) -> str:
-        text = identifier(name)
+        text = f"c{names.index(name) + 1}"
         return f"case when {text} not in ({markers}) then {text} end"
 
     plain = f"""(select *, null as layout_rule, null as layout_problem
@@ -95,22 +94,36 @@ def _odd_lines(
 ) -> frozenset[tuple[int, int]]:
     """The lines that another reader must look at; makes table `odd(_file, _row)` of them.
 
-    They are those that gave nothing at all, and those where a number should be and is none: a
-    list, an object and a word are told apart only by a reader that keeps the text.
+    They are those that gave nothing at all, and those where a number should be and is none, or is
+    one where a text should be: a list, an object, a word and the digits of a number are told apart
+    only by a reader that keeps the text.
     """
     names = columns.names(contract)
     narrow = contract.delivery.narrow
     numbers = [narrow.value] if narrow else [one.delivered_as for one in contract.channels]
     decimal = contract.delivery.csv.decimal
-    is_odd = [" and ".join(f"{identifier(name)} is null" for name in names)]
+    is_odd = [" and ".join(f"c{place} is null" for place in range(1, len(names) + 1))]
     for name in dict.fromkeys(numbers):
-        read_as = number(identifier(name), decimal)
-        is_odd.append(f"{identifier(name)} is not null and coalesce(not isfinite({read_as}), true)")
+        cell = f"c{names.index(name) + 1}"
+        read_as = number(cell, decimal)
+        is_odd.append(f"{cell} is not null and coalesce(not isfinite({read_as}), true)")
+    for name in _texts(contract, frozenset(numbers)):
+        cell = f"c{names.index(name) + 1}"
+        is_odd.append(f"{cell}[1] in ('[', '{{')")
+        is_odd.append(f"regexp_matches({cell}, '[.eE]') and try_cast({cell} as double) is not null")
     connection.execute(
         f"""create temp table odd as
         select _file, _row from {source} where {" or ".join(f"({one})" for one in is_odd)}"""
     )
     return frozenset(connection.execute("from odd").fetchall())
+
+
+def _texts(contract: SourceContract, numbers: frozenset[str]) -> Iterator[str]:
+    """The names whose cells are taken as they are written."""
+    time = contract.delivery.time
+    is_number = time is not None and time.format.startswith("epoch")
+    times = (*time.columns, *time.end_columns) if time and is_number else ()
+    return (name for name in columns.names(contract) if name not in (*numbers, *times))
 
 
 def _flat_lines(

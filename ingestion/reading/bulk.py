@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,10 @@ from lakehouse.duck import identifier, literal
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
 _STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
-_MARK: Final = b"\xef\xbb\xbf"
+_MARKS: Final = ("\ufeff", "\ufffd")
+"""A byte order mark, and the character that stands for bytes that were no text."""
+_ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
+"""How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
@@ -56,7 +60,7 @@ def census(path: Path, words: Sequence[bytes] = ()) -> Census:
         while chunk := file.read(_CHUNK):
             is_clean = is_clean and _is_clean(chunk, decoder)
             cut = chunk.rfind(b"\n") + 1
-            whole, rest = rest + chunk[:cut], (rest if cut == 0 else b"") + chunk[cut:]
+            whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
             lines += whole.count(b"\n")
             for number, word in enumerate(words):
                 found[number] += whole.count(word)
@@ -72,10 +76,10 @@ def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
     """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
     if not chunk.isascii() or decoder.getstate()[0]:
         try:
-            decoder.decode(chunk)
+            text = decoder.decode(chunk)
         except UnicodeDecodeError:
             return False
-        if _MARK in chunk:
+        if any(mark in text for mark in _MARKS):
             return False
     return not any(sign in chunk for sign in _STRANGE)
 
@@ -86,15 +90,21 @@ def json_lines(
     """Read flat JSON objects, one a line, by the names of their members.
 
     Returns:
-        A relation of `_file`, `_row` and one VARCHAR column for each name; None when the files
-        need another reader, as they do if an object may name a key twice.
+        A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the names are
+        counted, since a name may be any word, `id` and `_row` too; None when the files need
+        another reader, as they do if an object may name a key twice.
     """
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    query = f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
+    found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
+    query = f"""select {found} from read_json({_paths(members)}, format = 'newline_delimited',
         columns = {{{columns}}}, ignore_errors = """
-    with _counted(members) as counts:
+    with _counted(members, _ESCAPES) as counts:
         # Strictly it stops at an object that names a key twice, and at what is no object.
         is_strict = _made(connection, f"{query} false)", "bulk_0")
+    if any(any(one.result().words) for one in counts):
+        if is_strict:
+            connection.execute("drop table bulk_0")
+        return None
     if not is_strict and not _is_read_leniently(connection, f"{query} true)", members, names):
         return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
@@ -131,7 +141,7 @@ def _are_said_once(
     If it stands there more often, an object may have named it twice, and which one counts would
     be a guess.
     """
-    values = ", ".join(f"count({identifier(name)})" for name in names)
+    values = ", ".join(f"count(c{number})" for number in range(1, len(names) + 1))
     present = connection.execute(f"select {values} from bulk_0").fetchall()[0]
     said = [sum(one.words[number] for one in found) for number in range(3 * len(names))]
     expected = [said[at] - said[at + 1] - said[at + 2] for at in range(0, len(said), 3)]
@@ -151,16 +161,61 @@ def delimited(
         A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the header counts
         them, empty cells and null markers null; None when the files need another reader.
     """
+    if len(header) == 1 or dialect.delimiter == " ":
+        return None  # a blank line would be a record of empty cells
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(1, len(header) + 1))
     quote = literal(dialect.quote or "")
     query = f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
         columns = {{{columns}}}, delim = {literal(dialect.delimiter)}, quote = {quote},
         escape = {quote}, skip = {dialect.header_row}, nullstr = {literal(_NEVER)},
         strict_mode = true, null_padding = false, new_line = '\\n')"""
-    with _counted(members) as counts:
+    signs = [sign.encode() for sign in (dialect.delimiter, dialect.quote) if sign]
+    with _counted(members, signs) as counts:
         if not _made(connection, query, f"bulk_{group}"):
             return None
+    if not _are_cells_of_lines(connection, members, counts, f"bulk_{group}", len(header), dialect):
+        connection.execute(f"drop table bulk_{group}")
+        return None
     return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+
+
+def _are_cells_of_lines(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    counts: Sequence[Future[Census]],
+    table: str,
+    columns: int,
+    dialect: CsvDialect,
+) -> bool:
+    """Whether DuckDB's cells are all that stands on the lines, and no cell has a quote in it.
+
+    It passes over empty cells that a line has too many, and takes a quote inside a cell that does
+    not begin with one for a letter; the reader by line calls both broken.
+    """
+    words = [count.result().words for count in counts]
+    above = b"".join(line for one in members for line in _above(one, dialect.header_row))
+    delimiter, quote = dialect.delimiter, dialect.quote
+    delimiters = sum(word[0] for word in words) - above.count(delimiter.encode())
+    quotes = sum(sum(word[1:]) for word in words)
+    if quotes:
+        listed = "[" + ", ".join(f"c{number}" for number in range(1, columns + 1)) + "]"
+        cells = f"array_to_string({listed}, '')"
+        within, is_odd = connection.execute(
+            f"""select coalesce(sum(len({cells}) - len(replace({cells}, $delimiter, ''))), 0),
+                coalesce(bool_or(contains({cells}, $quote)), false) from {table}""",
+            {"delimiter": delimiter, "quote": quote},
+        ).fetchall()[0]
+        if is_odd:
+            return False
+        delimiters -= within
+    rows = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+    return bool(delimiters == rows * (columns - 1))
+
+
+def _above(member: Member, count: int) -> list[bytes]:
+    """The first lines of a file, with their ends."""
+    with member.path.open("rb") as file:
+        return list(islice(file, count))
 
 
 def _paths(members: Sequence[Member]) -> str:
@@ -200,10 +255,16 @@ def _numbered(
         return None
     if len(members) == 1:
         return f"(select {members[0].number} as _file, rowid + {skip} + 1 as _row, * from {table})"
-    starts = [sum(rows[:number]) for number in range(len(rows))]
+    # A file without rows begins where the next one does, and would be taken for it.
+    starts = {member.number: sum(rows[:at]) for at, member in enumerate(members) if rows[at]}
     connection.register(
         f"starts_{table}",
-        pa.table({"start": starts, "_file": pa.array([m.number for m in members], pa.int32())}),
+        pa.table(
+            {
+                "start": pa.array(starts.values(), pa.int64()),
+                "_file": pa.array(starts, pa.int32()),
+            }
+        ),
     )
     return f"""(select s._file, t.id - s.start + {skip} + 1 as _row, t.* exclude (id)
         from (select rowid as id, * from {table}) t
