@@ -29,6 +29,9 @@ MAX_RATIO: Final = 200
 MAX_FILES: Final = 100_000
 _CHUNK: Final = 1 << 20
 _FREE: Final = 1 << 20
+_AHEAD: Final = 256 << 20
+"""Unpacked bytes after which the ratio must hold for the part that was read, not only in all."""
+_ENTRY: Final = b"PK\x01\x02"
 _DAMAGE: Final = (
     OSError,
     EOFError,
@@ -74,8 +77,8 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
 
 
 def _gunzip(landed: Landed, target: Path) -> Path:
-    with gzip.open(landed.path, "rb") as packed:
-        size = _pour(landed, packed, target, 0)
+    with landed.path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+        size = _pour(landed, packed, target, 0, file)
     if size == 0:
         raise _refuse(landed, "the archive holds nothing")
     return target
@@ -85,7 +88,9 @@ def _untar(landed: Landed, archive: Path, scratch: Path) -> list[tuple[str | Non
     found: list[tuple[str | None, Path]] = []
     total = 0
     with tarfile.open(archive, "r:") as tar:
-        for entry in tar:
+        for number, entry in enumerate(tar):
+            tar.members.clear()  # type: ignore[attr-defined]  # it would remember every entry
+            _require_few(landed, number)
             if entry.isdir():
                 continue
             if not entry.isfile():
@@ -120,7 +125,10 @@ def _require_end(landed: Landed, archive: Path, end: int) -> None:
 def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     found: list[tuple[str | None, Path]] = []
     total = 0
+    _require_few(landed, _entries(landed.path))
     with zipfile.ZipFile(landed.path) as archive:
+        # No entry gives more than it says it will; what says too much is not unpacked at all.
+        _require_small(landed, sum(entry.file_size for entry in archive.infolist()))
         for entry in _files(archive):
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise _refuse(landed, f"'{entry.filename}' in the archive is a link")
@@ -131,6 +139,17 @@ def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     return _some(landed, found)
 
 
+def _entries(path: Path) -> int:
+    """How many entries a zip has at most, before zipfile makes an object of each."""
+    found, rest = 0, b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            chunk = rest + chunk
+            found += chunk.count(_ENTRY)
+            rest = chunk[-len(_ENTRY) + 1 :]
+    return found
+
+
 def _files(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     return (entry for entry in archive.infolist() if not entry.is_dir())
 
@@ -139,19 +158,35 @@ def _place(landed: Landed, name: str, scratch: Path, number: int) -> Path:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\x00" in name:
         raise _refuse(landed, f"'{name}' in the archive leads out of it")
-    if number >= MAX_FILES:
-        raise _refuse(landed, f"the archive holds more than {MAX_FILES:,} files")
     return scratch / f"{number:06d}"
 
 
-def _pour(landed: Landed, packed: IO[bytes] | gzip.GzipFile, target: Path, before: int) -> int:
-    size = 0
+def _require_few(landed: Landed, number: int) -> None:
+    if number > MAX_FILES:
+        raise _refuse(landed, f"the archive holds more than {MAX_FILES:,} files")
+
+
+def _require_small(landed: Landed, size: int, read: int | None = None) -> None:
+    """Refuse a bomb by the size of what it unpacks to, of which `read` packed bytes were read."""
     limit = min(MAX_BYTES, max(_FREE, landed.size * MAX_RATIO))
+    if read is not None:
+        limit = min(limit, max(_AHEAD, read * MAX_RATIO))
+    if size > limit:
+        raise _refuse(landed, f"it unpacks to more than {limit:,} bytes: a bomb")
+
+
+def _pour(
+    landed: Landed,
+    packed: IO[bytes] | gzip.GzipFile,
+    target: Path,
+    before: int,
+    file: IO[bytes] | None = None,
+) -> int:
+    size = 0
     with target.open("wb") as plain:
         while chunk := packed.read(_CHUNK):
             size += len(chunk)
-            if before + size > limit:
-                raise _refuse(landed, f"it unpacks to more than {limit:,} bytes: a bomb")
+            _require_small(landed, before + size, file.tell() if file else None)
             plain.write(chunk)
     return size
 

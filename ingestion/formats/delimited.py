@@ -124,7 +124,9 @@ def _read_in_order(
     members: Sequence[Member],
 ) -> Reading:
     """Read files that have the same header, if every row of them is plain."""
-    stream = bulk.csv_stream(members, header, contract.delivery.csv)
+    stream = bulk.csv_stream(connection, members, header, contract.delivery.csv)
+    if stream is None:
+        return _read_in_bulk(connection, contract, header, members)
     order = InOrder(
         skip=stream.skip,
         width=columns.width(contract, _others(contract, header)),
@@ -137,7 +139,7 @@ def _read_in_order(
         connection,
         contract,
         members,
-        stream.relation,
+        f"(select *, false as is_odd from {stream.relation})",
         _cell(dialect, header, "c{}"),
         decimal=dialect.decimal,
         others=_others(contract, header),

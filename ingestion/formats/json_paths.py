@@ -24,7 +24,6 @@ from ingestion.reading.offered import InOrder, Reading, number, together
 from ingestion.reading.paths import Json
 from ingestion.reading.picked import picked
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import identifier
 from lakehouse.errors import DeliveryRefused, Problem
 
 Derive = Callable[[paths.Match], dict[str, str | None]]
@@ -54,14 +53,16 @@ def read(
     if not _is_flat(contract):
         where = contract.delivery.records or "$"
         return cells.reading(connection, members, contract, records(members, contract, where))
-    if not columns.is_plain(contract):
+    stream = None
+    if columns.is_plain(contract):
+        stream = bulk.json_stream(connection, members, columns.names(contract))
+    if stream is None:
         return _numbered(connection, members, contract)
-    stream = bulk.json_stream(members, columns.names(contract))
     offered = columns.offer_in_order(
         connection,
         contract,
         members,
-        stream.relation,
+        f"(select *, {_is_odd(contract)} as is_odd from {stream.relation})",
         _cell(contract),
         decimal=contract.delivery.csv.decimal,
     )
@@ -75,7 +76,9 @@ def read(
     return Reading("", offered, partial(picked, connection, members), False, order)
 
 
-_SUSPECT: Final = ("time_missing", "value_unreadable", "value_not_finite")
+_SUSPECT: Final = (
+    columns.ODD, "time_missing", "time_unreadable", "value_unreadable", "value_not_finite",
+)  # fmt: skip
 """Of a line that gave nothing, and of a list, an object or a word where a number should be."""
 
 
@@ -107,10 +110,10 @@ def _numbered(
 
 
 def _cell(contract: SourceContract) -> columns.Cell:
-    markers = cells.null_markers(contract)
+    markers, names = cells.null_markers(contract), columns.names(contract)
 
     def cell(name: str) -> str:
-        text = identifier(name)
+        text = f"c{names.index(name) + 1}"
         return f"case when {text} not in ({markers}) then {text} end"
 
     return cell
@@ -121,22 +124,53 @@ def _odd_lines(
 ) -> frozenset[tuple[int, int]]:
     """The lines that another reader must look at; makes table `odd(_file, _row)` of them.
 
-    They are those that gave nothing at all, and those where a number should be and is none: a
-    list, an object and a word are told apart only by a reader that keeps the text.
+    They are those that gave nothing at all, those where a number should be and is none, and those
+    that look odd to `_is_odd`.
     """
     names = columns.names(contract)
-    narrow = contract.delivery.narrow
-    numbers = [narrow.value] if narrow else [one.delivered_as for one in contract.channels]
     decimal = contract.delivery.csv.decimal
-    is_odd = [" and ".join(f"{identifier(name)} is null" for name in names)]
-    for name in dict.fromkeys(numbers):
-        read_as = number(identifier(name), decimal)
-        is_odd.append(f"{identifier(name)} is not null and coalesce(not isfinite({read_as}), true)")
+    is_odd = [" and ".join(f"c{place} is null" for place in range(1, len(names) + 1))]
+    for name in _values(contract):
+        cell = f"c{names.index(name) + 1}"
+        read_as = number(cell, decimal)
+        is_odd.append(f"{cell} is not null and coalesce(not isfinite({read_as}), true)")
+    is_odd.append(f"coalesce({_is_odd(contract)}, false)")
     connection.execute(
         f"""create temp table odd as
         select _file, _row from {source} where {" or ".join(f"({one})" for one in is_odd)}"""
     )
     return frozenset(connection.execute("from odd").fetchall())
+
+
+def _values(contract: SourceContract) -> set[str]:
+    """The names whose cells must be numbers."""
+    narrow = contract.delivery.narrow
+    return {narrow.value} if narrow else {one.delivered_as for one in contract.channels}
+
+
+def _is_odd(contract: SourceContract) -> str:
+    """SQL: whether another reader must look at a line, because of a cell that is no number.
+
+    A list and an object look like a text to DuckDB, and it writes 1.50 as 1.5, which matters
+    where the digits are a name. Beginnings are compared, which costs next to nothing.
+    """
+    delivery, names = contract.delivery, columns.names(contract)
+    position = delivery.position
+    read_as_numbers = {position.longitude, position.latitude} if position else set()
+    if delivery.time and (delivery.time.format.startswith("epoch")):
+        read_as_numbers |= {*delivery.time.columns, *delivery.time.end_columns}
+    odd = ["false"]
+    for place, name in enumerate(names, start=1):
+        cell = f"c{place}"
+        if name in _values(contract):
+            continue
+        odd.append(f"({cell} >= '[' and {cell} < '\\') or ({cell} >= '{{' and {cell} < '|')")
+        if name not in read_as_numbers:
+            odd.append(
+                f"""({cell} >= '-' and {cell} < ':' and regexp_matches({cell}, '[.eE]')
+                and try_cast({cell} as double) is not null)"""
+            )
+    return " or ".join(odd)
 
 
 def _is_flat(contract: SourceContract) -> bool:

@@ -12,9 +12,10 @@ table they are put into: as they come (`Stream`), or in a table of their own (`j
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import duckdb
@@ -29,53 +30,104 @@ _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
+_ESCAPES: Final = b"\\u00"
+"""How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
+_AHEAD: Final = 1 << 16
+"""Bytes of a table that show whether its cells stand in quotes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Lines as DuckDB reads them, in order, each one row.
 
     Attributes:
-        relation: Of `_file` and the VARCHAR columns of the lines.
+        relation: Of `_file` and the VARCHAR columns `c1`, `c2` … of the lines.
         counts: The files' lines, which are being counted.
         skip: Lines at the top of each file that are no records.
+        fits: Whether the words that were counted let the reader be right.
     """
 
     relation: str
     counts: Sequence[Future[Census]]
     skip: int
+    fits: Callable[[Sequence[Census]], bool]
 
     def lines(self) -> list[int] | None:
-        """Records of each file; None if one of them is not clean."""
+        """Records of each file; None if one of them is not for this reader."""
         found = [count.result() for count in self.counts]
-        if not all(one.is_clean for one in found):
+        if not all(one.is_clean for one in found) or not self.fits(found):
             return None
         return [max(0, one.lines - self.skip) for one in found]
 
 
-def json_stream(members: Sequence[Member], names: Sequence[str]) -> Stream:
+def json_stream(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
+) -> Stream | None:
     """Flat JSON objects, one a line, by the names of their members.
 
-    Reading them fails at an object that names a key twice, and at what is no object.
+    Reading them fails at an object that names a key twice, and at what is no object. None if
+    DuckDB cannot read such names or paths at all.
     """
-    return Stream(_by_file(members, _json(members, names, "false")), begun(members), skip=0)
+    relation = _by_file(members, _json(members, names, "false"))
+    if not _can_be_read(connection, relation):
+        return None
+    return Stream(relation, begun(members, [_ESCAPES]), 0, _has_no_words)
 
 
-def csv_stream(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) -> Stream:
-    """Delimited files that have the same header, with the columns `c1`, `c2` … of text.
+def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    try:
+        connection.execute(f"describe (from {relation})")
+    except duckdb.Error:  # a name twice but for its case, a path that is a pattern
+        return False
+    return True
 
-    Reading them fails at a line with another number of cells.
+
+def _has_no_words(found: Sequence[Census]) -> bool:
+    return not any(sum(one.words) for one in found)
+
+
+def csv_stream(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    header: Sequence[str],
+    dialect: CsvDialect,
+) -> Stream | None:
+    """Delimited files that have the same header and no quoted cells, if they begin like that.
+
+    Reading them fails at a line with another number of cells. None if DuckDB cannot read them.
     """
-    query = _csv(members, header, dialect)
-    return Stream(_by_file(members, query), begun(members), dialect.header_row)
+    delimiter, quote = dialect.delimiter.encode(), (dialect.quote or "").encode()
+    relation = _by_file(members, _csv(members, header, dialect))
+    if (quote and quote in _begin(members[0])) or not _can_be_bulk(header, dialect):
+        return None
+    if not _can_be_read(connection, relation):
+        return None
+
+    def fits(found: Sequence[Census]) -> bool:
+        records = sum(max(0, one.lines - dialect.header_row) for one in found)
+        delimiters = sum(one.words[0] for one in found) - _above(members, dialect).count(delimiter)
+        return delimiters == records * (len(header) - 1) and not any(
+            sum(one.words[1:]) for one in found
+        )
+
+    counts = begun(members, [delimiter, quote] if quote else [delimiter])
+    return Stream(relation, counts, dialect.header_row, fits)
+
+
+def _begin(member: Member) -> bytes:
+    with member.path.open("rb") as file:
+        return file.read(_AHEAD)
 
 
 def _by_file(members: Sequence[Member], query: str) -> str:
     """The relation of a reader's rows with `_file`. A join would not keep their order."""
+    path = identifier(_NEVER)
     if len(members) == 1:
-        return f"(select {members[0].number} as _file, * exclude (_path) from ({query}))"
+        return f"(select {members[0].number} as _file, * exclude ({path}) from ({query}))"
     paths = ", ".join(literal(member.path) for member in members)
     numbers = ", ".join(str(member.number) for member in members)
-    return f"""(select [{numbers}][enum_code(_path::enum({paths})) + 1] as _file,
-        * exclude (_path) from ({query}))"""
+    return f"""(select [{numbers}][enum_code({path}::enum({paths})) + 1] as _file,
+        * exclude ({path}) from ({query}))"""
 
 
 def json_lines(
@@ -84,12 +136,15 @@ def json_lines(
     """Read flat JSON objects, one a line, by the names of their members.
 
     Returns:
-        A relation of `_file`, `_row` and one VARCHAR column for each name; None when the files
-        need another reader, as they do if an object may name a key twice.
+        A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the names are
+        counted, since a name may be any word, `id` and `_row` too; None when the files need
+        another reader, as they do if an object may name a key twice.
     """
     # Strictly it stops at an object that names a key twice, and at what is no object.
-    counts = begun(members)
+    counts = begun(members, [_ESCAPES])
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
+    if not _has_no_words([count.result() for count in counts]):
+        return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
@@ -97,8 +152,10 @@ def json_lines(
 
 def _json(members: Sequence[Member], names: Sequence[str], ignore_errors: str) -> str:
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    return f"""select * from read_json({_paths(members)}, format = 'newline_delimited',
-        columns = {{{columns}}}, ignore_errors = {ignore_errors}, {_FILE_NAMES})"""
+    found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
+    return f"""select {found}, {identifier(_NEVER)} from read_json({_paths(members)},
+        format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = {ignore_errors},
+        {_FILE_NAMES})"""
 
 
 def _is_read_leniently(
@@ -128,7 +185,7 @@ def _are_said_once(
     If it stands there more often, an object may have named it twice, and which one counts would
     be a guess.
     """
-    values = ", ".join(f"count({identifier(name)})" for name in names)
+    values = ", ".join(f"count(c{number})" for number in range(1, len(names) + 1))
     present = connection.execute(f"select {values} from bulk_0").fetchall()[0]
     said = [sum(one.words[number] for one in found) for number in range(3 * len(names))]
     expected = [said[at] - said[at + 1] - said[at + 2] for at in range(0, len(said), 3)]
@@ -148,10 +205,62 @@ def delimited(
         A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the header counts
         them, empty cells and null markers null; None when the files need another reader.
     """
-    counts = begun(members)
+    if not _can_be_bulk(header, dialect):
+        return None
+    counts = begun(members, [sign.encode() for sign in (dialect.delimiter, dialect.quote) if sign])
     if not _made(connection, _csv(members, header, dialect), f"bulk_{group}"):
         return None
+    if not _are_cells_of_lines(connection, members, counts, f"bulk_{group}", len(header), dialect):
+        connection.execute(f"drop table bulk_{group}")
+        return None
     return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+
+
+def _can_be_bulk(header: Sequence[str], dialect: CsvDialect) -> bool:
+    """Whether a blank line cannot be a record of empty cells."""
+    return len(header) > 1 and dialect.delimiter != " "
+
+
+def _are_cells_of_lines(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    counts: Sequence[Future[Census]],
+    table: str,
+    columns: int,
+    dialect: CsvDialect,
+) -> bool:
+    """Whether DuckDB's cells are all that stands on the lines, and no cell has a quote in it.
+
+    It passes over empty cells that a line has too many, and takes a quote inside a cell that does
+    not begin with one for a letter; the reader by line calls both broken.
+    """
+    words = [count.result().words for count in counts]
+    delimiter, quote = dialect.delimiter, dialect.quote
+    above = _above(members, dialect).count(delimiter.encode())
+    delimiters = sum(word[0] for word in words) - above
+    quotes = sum(sum(word[1:]) for word in words)
+    if quotes:
+        listed = "[" + ", ".join(f"c{number}" for number in range(1, columns + 1)) + "]"
+        cells = f"array_to_string({listed}, '')"
+        within, is_odd = connection.execute(
+            f"""select coalesce(sum(len({cells}) - len(replace({cells}, $delimiter, ''))), 0),
+                coalesce(bool_or(contains({cells}, $quote)), false) from {table}""",
+            {"delimiter": delimiter, "quote": quote},
+        ).fetchall()[0]
+        if is_odd:
+            return False
+        delimiters -= within
+    rows = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+    return bool(delimiters == rows * (columns - 1))
+
+
+def _above(members: Sequence[Member], dialect: CsvDialect) -> bytes:
+    """The lines of all files that are no records."""
+    found = b""
+    for member in members:
+        with member.path.open("rb") as file:
+            found += b"".join(islice(file, dialect.header_row))
+    return found
 
 
 def _csv(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) -> str:
@@ -163,7 +272,7 @@ def _csv(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) 
         strict_mode = true, null_padding = false, new_line = '\\n', {_FILE_NAMES})"""
 
 
-_FILE_NAMES: Final = "filename = '_path', hive_partitioning = false"
+_FILE_NAMES: Final = f"filename = '{_NEVER}', hive_partitioning = false"
 
 
 def _paths(members: Sequence[Member]) -> str:
@@ -173,7 +282,8 @@ def _paths(members: Sequence[Member]) -> str:
 def _made(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> bool:
     try:
         connection.execute(
-            f"create or replace temp table {table} as select * exclude (_path) from ({query})"
+            f"""create or replace temp table {table} as
+            select * exclude ({identifier(_NEVER)}) from ({query})"""
         )
     except duckdb.Error:  # whatever it is, the line-by-line reader names the line
         return False
@@ -188,17 +298,24 @@ def _numbered(
     skip: int,
 ) -> str | None:
     """The table with file and line numbers, if it has a row for every line."""
-    rows = Stream(table, counts, skip).lines()
+    found = [count.result() for count in counts]
+    rows = [max(0, one.lines - skip) for one in found]
     total = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
-    if rows is None or total != sum(rows):
+    if total != sum(rows) or not all(one.is_clean for one in found):
         connection.execute(f"drop table {table}")
         return None
     if len(members) == 1:
         return f"(select {members[0].number} as _file, rowid + {skip} + 1 as _row, * from {table})"
-    starts = [sum(rows[:number]) for number in range(len(rows))]
+    # A file without rows begins where the next one does, and would be taken for it.
+    starts = {member.number: sum(rows[:at]) for at, member in enumerate(members) if rows[at]}
     connection.register(
         f"starts_{table}",
-        pa.table({"start": starts, "_file": pa.array([m.number for m in members], pa.int32())}),
+        pa.table(
+            {
+                "start": pa.array(starts.values(), pa.int64()),
+                "_file": pa.array(starts, pa.int32()),
+            }
+        ),
     )
     return f"""(select s._file, t.id - s.start + {skip} + 1 as _row, t.* exclude (id)
         from (select rowid as id, * from {table}) t

@@ -16,7 +16,8 @@ from ingestion.deliveries import Member
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
 _STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
-_MARK: Final = b"\xef\xbb\xbf"
+_MARKS: Final = ("\ufeff", "\ufffd")
+"""A byte order mark, and the character that stands for bytes that were no text."""
 _LINE_END: Final = 10
 
 
@@ -46,11 +47,9 @@ def census(path: Path, words: Sequence[bytes] = ()) -> Census:
             is_clean = is_clean and _is_clean(chunk, decoder)
             lines += ends(chunk).size
             cut = chunk.rfind(b"\n") + 1
-            if words:
-                whole = rest + chunk[:cut]
-                for number, word in enumerate(words):
-                    found[number] += whole.count(word)
-            rest = (rest if cut == 0 else b"") + chunk[cut:]
+            whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
+            for number, word in enumerate(words):
+                found[number] += _count(whole, word)
             if not is_clean or len(rest) > _LONGEST_LINE:
                 return Census(lines, is_clean=False, words=tuple(found))
     for number, word in enumerate(words):
@@ -64,14 +63,20 @@ def ends(chunk: bytes) -> np.ndarray:
     return np.flatnonzero(np.frombuffer(chunk, np.uint8) == _LINE_END)
 
 
+def _count(text: bytes, word: bytes) -> int:
+    if len(word) > 1:
+        return text.count(word)
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == word[0]))
+
+
 def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
     """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
     if not chunk.isascii() or decoder.getstate()[0]:
         try:
-            decoder.decode(chunk)
+            text = decoder.decode(chunk)
         except UnicodeDecodeError:
             return False
-        if _MARK in chunk:
+        if any(mark in text for mark in _MARKS):
             return False
     return not any(sign in chunk for sign in _STRANGE)
 

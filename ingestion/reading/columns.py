@@ -23,6 +23,9 @@ from lakehouse.errors import DeliveryRefused, Problem
 Cell = Callable[[str], str]
 """From a column as delivered to the SQL of its cell (VARCHAR, null when empty)."""
 
+ODD: Final = "odd"
+"""What is said of a row that a quick reader may have read wrongly; nobody gets to see it."""
+
 _NUMERIC: Final = {"number", "integer"}
 
 
@@ -127,12 +130,15 @@ def offer_in_order(
     decimal: str,
     others: Sequence[str] = (),
 ) -> str:
-    """The same of rows that have no number and no layout problem, in their order.
+    """The same of rows that have no number, in their order.
 
-    Only where the clock `is_plain`. Each row gives as many as `width` says.
+    Only where the clock `is_plain`. Each row gives as many as `width` says. Instead of a layout
+    rule `source` has `is_odd`, for what another reader must look at: such rows break the rule
+    `ODD`.
     """
     _settle_times(connection, contract, members, source, cell)
-    return _rows(contract, "timed_0", "_file", "true", cell, decimal, others)
+    rule = f"case when is_odd then '{ODD}' else time_rule end"
+    return _rows(contract, "timed_0", "_file", "true", cell, decimal, others, rule)
 
 
 def _settle_times(
@@ -275,6 +281,7 @@ def _rows(
     cell: Cell,
     decimal: str,
     others: Sequence[str],
+    rule: str = "time_rule",
 ) -> str:
     """SQL of one row for each channel of the rows that fulfil a condition."""
     channel = (
@@ -288,7 +295,7 @@ def _rows(
     listed = ", ".join(f"{sql} as {name}" for name, sql in found.items())
     return f"""
         select {place}, device, c.channel as channel, t, {listed},
-            time_rule as rule, time_problem as reason
+            {rule} as rule, time_problem as reason
         from (select * exclude (channel), {channel} as c from {source} where {condition})"""
 
 

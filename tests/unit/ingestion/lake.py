@@ -244,7 +244,7 @@ class Lake:
                 Member(len(members) + index, landed, name, plain)
                 for index, (name, plain) in enumerate(unpack(landed, scratch))
             ]
-        with connect() as connection:
+        with connect(extensions=()) as connection:  # as a batch does; loading one takes long
             connection.register(
                 "files",
                 pa.table(
