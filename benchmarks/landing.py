@@ -5,9 +5,9 @@ zone, verification, row rules, quarantine, duplicates, Parquet by day, two Delta
 flush to disk. `take` is the same without the inbox: from landed bytes to the commit. One row in a
 thousand breaks a rule where it says so.
 
-If dlt is installed (`pip install 'dlt[deltalake]' orjson`), it lands the same rows, by its defaults,
-into a Delta table of its own, unchecked: row by row, and handed over as one Arrow table. Its row
-path takes a minute or more, so it has two rounds instead of five.
+If dlt is installed (`pip install 'dlt[deltalake]' orjson`), it lands the same rows as well, by its
+defaults and unchecked, into a Delta table of its own: row by row, and handed over as one Arrow
+table. Its row path takes a minute or so, so it has two rounds instead of five.
 
 Run: python -m benchmarks.landing [ndjson | csv.gz]
 """
