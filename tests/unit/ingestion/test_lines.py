@@ -189,6 +189,14 @@ def test_unknown_encoding(load):
         load(b"a", "latin-99")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_line_that_is_nearly_too_long(load, encoding):
+    content = b"a\n" + b"x" * (15 << 20) + b"\ny\n"
+    assert [(row, len(line)) for row, line in load(content, encoding)] == [
+        (1, 1), (2, 15 << 20), (3, 1)
+    ]  # fmt: skip
+
+
 def test_line_without_end(load):
     with pytest.raises(DeliveryRefused, match="the text cannot be read"):
         load(b"x" * (33 << 20) + b"\ny\n")
