@@ -7,7 +7,7 @@ thousand breaks a rule where it says so.
 
 If dlt is installed (`pip install 'dlt[deltalake]' orjson`), it lands the same rows as well, by its
 defaults and unchecked, into a Delta table of its own: row by row, and handed over as one Arrow
-table. Its row path takes a minute or so, so it has two rounds instead of five.
+table. Its row path takes half a minute or more, so it has two rounds instead of five.
 
 Run: python -m benchmarks.landing [ndjson | csv.gz]
 """
