@@ -7,10 +7,9 @@ A row without a value is one of them, unless the contract says that the channel 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 
 from ingestion.batches import units
 from lakehouse.contracts import SourceContract
@@ -23,21 +22,6 @@ FUTURE_MINUTES: Final = 10
 LEFT_OUT: Final = ("empty_value", "simulated", "base_record")
 """Rules that leave a row out: an empty value, a message typed in for a test, a record that only
 tells what the others have in common. They are counted, never quarantined."""
-
-_CHANNELS: Final = pa.schema(
-    [
-        pa.field("place", pa.int32()),
-        pa.field("name", pa.string()),
-        pa.field("devices", pa.string()),
-        pa.field("delivered_as", pa.string()),
-        pa.field("is_number", pa.bool_()),
-        pa.field("minimum", pa.float64()),
-        pa.field("maximum", pa.float64()),
-        pa.field("unit", pa.string()),
-        pa.field("keeps_empty", pa.bool_()),
-    ]
-)
-
 
 OPTIONAL: Final = (
     "t_end", "value", "text", "quality", "quality_code", "result_time", "longitude", "latitude",
@@ -103,25 +87,22 @@ def _tell_channels(connection: duckdb.DuckDBPyConnection, contract: SourceContra
         SQL of the offered rows with the `place` of their channel in the lists, null for one that
         the contract does not name.
     """
-    connection.register("channels", _channels(contract))
-    for name in ("name", "delivered_as", *_SAID):
-        connection.execute(
-            f"set variable channel_{name} = (select list({name} order by place) from channels)"
-        )
+    for name, (kind, values) in _lists(contract).items():
+        connection.execute(f"set variable channel_{name} = ?::{kind}[]", [values])
     placed = "select *, list_position(getvariable('channel_delivered_as'), channel) as place"
     if any(channel.devices != ".*" for channel in contract.channels):
         # Patterns are held against the devices that there are, once.
         connection.execute(
-            """
+            f"""
             create or replace temp table mapped as
             select d.device, d.channel, c.place
             from (select distinct device, channel from offered) d
-            join channels c
-                on d.channel = c.delivered_as and regexp_full_match(d.device, c.devices)
+            join range(1, {len(contract.channels) + 1}) c(place)
+                on d.channel = getvariable('channel_delivered_as')[c.place]
+                and regexp_full_match(d.device, getvariable('channel_devices')[c.place])
             """
         )
         return "select o.*, c.place from offered o left join mapped c using (device, channel)"
-    connection.unregister("channels")
     if len(contract.channels) > _FEW:
         names = ", ".join(literal(one.delivered_as) for one in contract.channels)
         connection.execute("drop type if exists delivered")
@@ -200,21 +181,19 @@ _REASON: Final = """case rule
 end"""
 
 
-def _channels(contract: SourceContract) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "place": place,
-                "name": channel.name,
-                "devices": channel.devices,
-                "delivered_as": channel.delivered_as,
-                "is_number": channel.logical_type in ("number", "integer"),
-                "minimum": channel.minimum,
-                "maximum": channel.maximum,
-                "unit": channel.unit,
-                "keeps_empty": channel.empty == "quarantine" or channel.required,
-            }
-            for place, channel in enumerate(contract.channels, start=1)
-        ],
-        _CHANNELS,
-    )
+def _lists(contract: SourceContract) -> dict[str, tuple[str, list[Any]]]:
+    """What the contract says of its channels, one list for each property, with DuckDB's type."""
+    channels = contract.channels
+    return {
+        "name": ("varchar", [one.name for one in channels]),
+        "devices": ("varchar", [one.devices for one in channels]),
+        "delivered_as": ("varchar", [one.delivered_as for one in channels]),
+        "is_number": ("boolean", [one.logical_type in ("number", "integer") for one in channels]),
+        "minimum": ("double", [one.minimum for one in channels]),
+        "maximum": ("double", [one.maximum for one in channels]),
+        "unit": ("varchar", [one.unit for one in channels]),
+        "keeps_empty": (
+            "boolean",
+            [one.empty == "quarantine" or one.required for one in channels],
+        ),
+    }

@@ -45,7 +45,7 @@ def census(path: Path, words: Sequence[bytes] = ()) -> Census:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             is_clean = is_clean and _is_clean(chunk, decoder)
-            lines += ends(chunk).size
+            lines += _count(chunk, b"\n")
             cut = chunk.rfind(b"\n") + 1
             whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
             for number, word in enumerate(words):
@@ -65,7 +65,7 @@ def ends(chunk: bytes) -> np.ndarray:
 
 def _count(text: bytes, word: bytes) -> int:
     if len(word) > 1:
-        return text.count(word)
+        return text.count(word) if word[:1] in text else 0
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == word[0]))
 
 
