@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -22,7 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
-from ingestion.reading.census import Census, begun
+from ingestion.reading.census import Census, begun, census
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
 
@@ -30,7 +31,8 @@ _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
-_ESCAPES: Final = b"\\u00"
+_ESCAPED: Final = (rb"\u00",)
+_ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _AHEAD: Final = 1 << 16
 """Bytes of a table that show whether its cells stand in quotes."""
@@ -71,7 +73,7 @@ def json_stream(
     relation = _by_file(members, _json(members, names, "false"))
     if not _can_be_read(connection, relation):
         return None
-    return Stream(relation, begun(members, [_ESCAPES]), 0, _has_no_words)
+    return Stream(relation, begun(members, _ESCAPED), 0, partial(_names_are_plain, members))
 
 
 def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
@@ -82,8 +84,10 @@ def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return True
 
 
-def _has_no_words(found: Sequence[Census]) -> bool:
-    return not any(sum(one.words) for one in found)
+def _names_are_plain(members: Sequence[Member], found: Sequence[Census]) -> bool:
+    """Whether no key is written with escapes that it does not need, once `_ESCAPED` is counted."""
+    escaped = [member for member, one in zip(members, found, strict=True) if any(one.words)]
+    return not any(any(census(member.path, _ESCAPES).words) for member in escaped)
 
 
 def csv_stream(
@@ -141,9 +145,9 @@ def json_lines(
         another reader, as they do if an object may name a key twice.
     """
     # Strictly it stops at an object that names a key twice, and at what is no object.
-    counts = begun(members, [_ESCAPES])
+    counts = begun(members, _ESCAPED)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
-    if not _has_no_words([count.result() for count in counts]):
+    if not _names_are_plain(members, [count.result() for count in counts]):
         return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None
