@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import yaml
@@ -13,7 +14,14 @@ from lakehouse.settings import Settings
 
 SOURCE = "sensors"
 
-_CONTRACT = {
+MEASURED = {
+    "temperature": ("air_temperature", "Cel"),
+    "humidity": ("relative_humidity", "%"),
+    "battery": ("battery_voltage", "V"),
+}
+"""Channels of the sources of nested formats: observed property and unit."""
+
+_CONTRACT: dict[str, Any] = {
     "apiVersion": "v3.1.0",
     "kind": "DataContract",
     "id": SOURCE,
@@ -81,10 +89,39 @@ def lake(folder: Path, form: str) -> tuple[Settings, SourceContract]:
         "device": {"column": "sensor"},
         "narrow": {"channel": "property", "value": "value"},
     }
+    return _lake(folder, delivery, _CONTRACT["schema"])
+
+
+def nested(folder: Path, form: str, framing: str) -> tuple[Settings, SourceContract]:
+    """An empty lake with one source of nested JSON, which measures the `MEASURED`."""
+    delivery = {"protocol": "folder", "format": form, "framing": framing}
+    columns = [
+        {
+            "name": name,
+            "logicalType": "number",
+            "logicalTypeOptions": {"minimum": -100, "maximum": 100},
+            "customProperties": [
+                {"property": "observedProperty", "value": observed},
+                {"property": "unit", "value": unit},
+            ],
+        }
+        for name, (observed, unit) in MEASURED.items()
+    ]
+    return _lake(
+        folder,
+        delivery,
+        [{"name": "readings", "logicalType": "object", "properties": columns}],
+    )
+
+
+def _lake(
+    folder: Path, delivery: dict[str, Any], schema: list[dict[str, Any]]
+) -> tuple[Settings, SourceContract]:
     path = folder / "contracts" / "sources" / f"{SOURCE}.yaml"
     path.parent.mkdir(parents=True)
     properties = [*_CONTRACT["customProperties"], {"property": "delivery", "value": delivery}]
-    path.write_text(yaml.safe_dump(_CONTRACT | {"customProperties": properties}), "utf-8")
+    changed = {"customProperties": properties, "schema": schema}
+    path.write_text(yaml.safe_dump(_CONTRACT | changed), "utf-8")
     settings = Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
     (settings.inbox / SOURCE).mkdir(parents=True)
     return settings, load_source(path)

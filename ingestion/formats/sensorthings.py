@@ -19,7 +19,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import columns, elements, values
+from ingestion.reading import columns, elements, json_atoms, values
 from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
@@ -219,7 +219,7 @@ def _children(contract: SourceContract) -> str:
         select _file, {_row_of_child(contract)} as _row, child::varchar as _raw, carrier,
             case when reason is not null then 'layout' end as rule, reason,
             null::varchar as of_page, {elements.taken("child", _SHAPE)}
-        from (select *, {elements.problem("child")} as reason from (
+        from (select *, {json_atoms.problem("child")} as reason from (
             select _file, line, before, carrier, unnest(children) as child,
                 generate_subscripts(children, 1) as position
             from parents))
@@ -238,8 +238,8 @@ def _rows_of_array(contract: SourceContract) -> str:
         insert into elements by name
         select _file, {_row_of_child(contract)} as _row, _raw, carrier, datastream, link,
             case when reason is not null then 'layout' end as rule, reason,
-            {values.cell(cell("phenomenonTime"))} as time_text,
-            {values.cell(cell("resultTime"))} as result_text, {cell("result")} as atom,
+            {json_atoms.cell(cell("phenomenonTime"))} as time_text,
+            {json_atoms.cell(cell("resultTime"))} as result_text, {cell("result")} as atom,
             {cell("resultQuality")} as quality, {cell("parameters")} as parameters
         from (
             select *, child::varchar as _raw, from_json(child, '["json"]') as cells,
@@ -310,7 +310,7 @@ def _observations(contract: SourceContract, members: Sequence[Member]) -> str:
         create temp view observations as
         select _file, _row, _raw, coalesce({by_contract}, {device}) as device,
             case when verdict is null then coalesce({channel}) end as channel, atom, time_text,
-            result_text, unit, {values.cell("quality")} as quality_code,
+            result_text, unit, {json_atoms.cell("quality")} as quality_code,
             point.lon as longitude, point.lat as latitude,
             case when parameters is not null
                 then '{{"parameters":' || parameters::varchar || '}}' end as attributes,

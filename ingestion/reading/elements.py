@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import documents
+from ingestion.reading import documents, json_atoms
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier, literal
 
@@ -238,7 +238,7 @@ def _carefully(contract: SourceContract, shape: Shape, condition: str) -> str:
             case when {is_line} then line else place end as _row,
             case when {is_line} then _raw else object::varchar end as _raw,
             case when reason is not null then 'layout' end as rule, {taken("object", shape)}
-        from (select *, {problem("object")} as reason from (
+        from (select *, {json_atoms.problem("object")} as reason from (
             select * exclude (objects), unnest(objects) as object,
                 generate_subscripts(objects, 1) as place
             from (
@@ -260,16 +260,8 @@ def _path(key: str) -> str:
     return f'$."{key}"'
 
 
-def problem(json: str) -> str:
-    """SQL of why a JSON value is no object that can be taken apart; null when it is one."""
-    keys = f"json_keys({json})"
-    return f"""case when coalesce(json_type({json}), 'NULL') <> 'OBJECT'
-            then 'this is no JSON object: ' || left({json}::varchar, 60)
-        when len({keys}) > len(list_distinct({keys})) then 'an object names a key twice' end"""
-
-
 def taken(json: str, shape: Shape) -> str:
-    """SQL of the columns of an object; all null for what `problem` has found out."""
+    """SQL of the columns of an object; all null for what `json_atoms.problem` has found out."""
     whole = f"case when reason is null then {json} else '{{}}' end"
     if not shape.keys:
         return f"""from_json({whole}, '"map(varchar, json)"') as entity"""
