@@ -20,8 +20,12 @@ def value(atom: str, quoted: str = "null::double") -> str:
         atom: The atom.
         quoted: What a text is; a number in quotes is a text in JSON, but some sources quote all.
     """
-    return f"""case left({atom}::varchar, 1) when '"' then {quoted} when 't' then 1 when 'f' then 0
-        when '{{' then null when '[' then null else try_cast({atom}::varchar as double) end"""
+    whole = f"{atom}::varchar"
+    # Most are numbers, which begin with a digit or a minus: these are told at once.
+    return f"""case when {whole} between '-' and ':' then try_cast({whole} as double)
+        when {is_text(atom)} then {quoted} when {whole} = 'true' then 1.0::double
+        when {whole} = 'false' then 0.0::double
+        when not {has_parts(atom)} then try_cast({whole} as double) end"""
 
 
 def text(atom: str) -> str:
