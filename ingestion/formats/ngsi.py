@@ -150,8 +150,7 @@ def _twins() -> str:
     """
 
     def many(key: str) -> str:
-        without = f"strlen(replace(whole::varchar, '\"{key}\"', ''))"
-        return f"strlen(whole::varchar) - {without} > {len(key) + 2} * len(list)"
+        return f"len(string_split(whole::varchar, '\"{key}\"')) - 1 > len(list)"
 
     problem = json_atoms.problem("part")
     return f"""case when {many("value")} or {many("observedAt")} then list_filter(list_transform(

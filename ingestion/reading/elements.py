@@ -231,7 +231,7 @@ def _page_of(shape: Shape, form: str) -> Objects:
             from (
                 select {number} as _file, {_UNMARKED}, {key}{page}
                 from read_json({files}, format = '{form}', records = true, {how})
-            )"""
+            ) where len({key}) = list_count({key})"""  # else null would be an empty object
 
     return query
 

@@ -80,6 +80,7 @@ def read(
     return Reading(
         values.records("measured", contract),
         values.offer(connection, contract, "measured", form=form, are_quoted=are_quoted),
+        may_be_silent=False,
     )
 
 
