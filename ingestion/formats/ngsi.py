@@ -135,7 +135,8 @@ def _attributes(objects: str, contract: SourceContract, members: Sequence[Member
                     case sign when '[' then from_json(whole, '[{_STRUCTURE}]')
                         when '{{' then [from_json(whole, '{_STRUCTURE}')] end as list
                 from (
-                    select *, unnest(list_append(map_entries(entity), null)) as entry
+                    select *, unnest(case when problem is not null then [null]
+                        else list_append(map_entries(entity), null) end) as entry
                     from ({_entities(objects, contract, members)})
                 )
                 where entry is null or entry.key not in ({listed})

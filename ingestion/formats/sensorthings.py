@@ -71,6 +71,8 @@ def read(
         left = sensorthings_pages.load(connection, members)
     if left:
         _load_carefully(connection, left, contract)
+    if contract.delivery.framing == "document":
+        connection.execute(sensorthings_pages.CUT_SHORT)
     connection.execute(_observations(contract, members))
     return Reading(
         values.records("observations", contract),

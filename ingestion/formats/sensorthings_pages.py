@@ -25,14 +25,14 @@ _SIGNS: Final = (b'"Observations"', b'"dataArray"')
 
 
 def load(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> list[Member]:
-    """Insert into `elements` and `carriers` what such pages hold.
+    """Insert into `elements` and `carriers` what such pages hold; afterwards comes `CUT_SHORT`.
+
+    A key that is not read may stand twice in an Observation.
 
     Returns:
         The files that are left to the careful way.
     """
     likely = [member for member in members if _is_likely(member)]
-    if not likely:
-        return list(members)
     connection.execute(f"create temp table pages (_file integer, value {_PAGE}, link varchar)")
     for form, files in elements.by_start(likely).items():
         if form in elements.ONE_OBJECT:
@@ -45,11 +45,11 @@ def load(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> li
     connection.execute(f"insert into elements by name {_ROWS_OF_ARRAYS}")
     others = {row[0] for row in connection.execute(_OTHER_FILES).fetchall()}
     found = {row[0] for row in connection.execute("select distinct _file from things").fetchall()}
-    connection.execute(f"insert into elements by name {_CUT_SHORT}")
     if others:
         numbers = ", ".join(map(str, others))
-        connection.execute(f"delete from elements where _file in ({numbers})")
-    for table in ("pages", "things", "streams", "groups"):
+        for table in ("elements", "groups"):
+            connection.execute(f"delete from {table} where _file in ({numbers})")
+    for table in ("pages", "things", "streams"):
         connection.execute(f"drop table {table}")
     return [one for one in members if one.number in others or one.number not in found]
 
@@ -96,9 +96,11 @@ def _entities(source: str, own: str, is_other: str) -> str:
         own: Columns that only entities of this level have.
         is_other: SQL: whether the careful way must read an entity.
     """
-    cut_short = """case when e."Observations@iot.nextLink" is not null
-        or e."Datastreams@iot.nextLink" is not null then to_json({'@iot.id': e."@iot.id",
-            'name': e.name, 'Observations': [n_seen], 'Datastreams': [n_streams],
+    cut_short = """case when n_seen is not null and e."Observations@iot.nextLink" is not null
+        or n_streams is not null and e."Datastreams@iot.nextLink" is not null
+        then to_json({'@iot.id': e."@iot.id", 'name': e.name,
+            'Observations': case when n_seen is not null then [n_seen] end,
+            'Datastreams': case when n_streams is not null then [n_streams] end,
             'Observations@iot.nextLink': e."Observations@iot.nextLink",
             'Datastreams@iot.nextLink': e."Datastreams@iot.nextLink"}) end"""
     return f"""
@@ -208,7 +210,9 @@ _ROWS_OF_ARRAYS: Final = rows_of_array(
         null::json as datastream, null::varchar as link, components, o as cells
     from ({_members("dataArray", _IN_PAGE)}) join groups g using (_file, i, j)"""
 )
-_CUT_SHORT: Final = "select _file, line as _row, rest from groups where rest is not null"
+CUT_SHORT: Final = """insert into elements by name
+    select _file, line as _row, rest from groups where rest is not null"""
+"""Inserts the entities with a collection that the server cut short; `rest` has only its size."""
 _OTHER_FILES: Final = """
     select _file from things where is_other union select _file from streams where is_other
     union select _file from elements

@@ -73,6 +73,7 @@ WRONG = st.sampled_from(
     [None, True, 5, -0.0, 1e300, 10**30, math.nan, "", "5", "NaN", "x", [], [7], [None], {}]
     + [{"a": 1}, [[T, 1]], [{"result": 1}], {"value": 2}]
 )
+NOT_READ = ("@iot.id", "type")
 TWICE = "~twice"
 """At the end of a key: it is written once more as it was."""
 
@@ -101,14 +102,14 @@ def spoilt(draw: st.DrawFn, document: Any) -> str:
             node = node[step]
         match draw(st.sampled_from(["wrong", "wrong", "gone", "twice", "more"])):
             case "wrong":
-                node[key] = draw(WRONG)
+                node[key] = copy.deepcopy(draw(WRONG))
             case "gone":
                 del node[key]
-            case "twice" if isinstance(node, dict):
-                node[f"{str(key).removesuffix(TWICE)}{TWICE}"] = draw(WRONG)
+            case "twice" if isinstance(node, dict) and key not in NOT_READ:
+                node[f"{str(key).removesuffix(TWICE)}{TWICE}"] = copy.deepcopy(draw(WRONG))
             case "more" if isinstance(node, dict):
                 known = ["Things", "Observations", "Datastreams@iot.nextLink", "values", "object"]
-                node[draw(st.sampled_from([*known, "Observations@iot.nextLink"]))] = draw(WRONG)
+                node[draw(st.sampled_from([*known, "Observations@iot.nextLink"]))] = copy.deepcopy(draw(WRONG))
             case _:
                 node[key] = None
     text = json.dumps(document, indent=draw(st.sampled_from([None, 1]))).replace(TWICE, "")
@@ -133,8 +134,15 @@ def both(read, monkeypatch, form: str, texts: list[str]) -> tuple[list[Any], lis
     quick = read(form, texts)
     with monkeypatch.context() as patch:
         patch.setattr(elements, "_BULK_BYTES", -1)
-        patch.setattr(sensorthings_pages, "load", lambda connection, members: list(members))
         return quick, read(form, texts)
+
+
+def verdicts(rows: list[dict[str, Any]]) -> list[Any]:
+    """Sound rows whole; of a broken one, where it is told and why hangs on the way."""
+    return sorted(
+        [f"{row}" for row in rows if row["verdict"] == "'sound'"]
+        + [row["rule"] for row in rows if row["verdict"] != "'sound'"]
+    )
 
 
 FEW = settings(  # each example is a delivery of many files
@@ -164,7 +172,7 @@ def test_sensorthings(read, monkeypatch, texts):
 def test_ngsi_ld(read, monkeypatch, texts):
     quick, careful = both(read, monkeypatch, "ngsi_ld", texts)
     for number, text in enumerate(texts):
-        assert of(number, quick) == of(number, careful), text
+        assert verdicts(of(number, quick)) == verdicts(of(number, careful)), text
 
 
 def of(number: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
