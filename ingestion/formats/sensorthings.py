@@ -65,7 +65,9 @@ def read(
     kept = ", ".join(f"{name} {kind}" for name, (kind, _) in _KEPT.items())
     connection.execute(f"create temp table elements ({kept}, carrier bigint)")
     told = ", ".join(f"{name} {kind}" for name, kind in entities.CARRIED.items())
-    connection.execute(f"create temp table carriers (carrier bigint, is_in varchar, {told})")
+    connection.execute(
+        f"create temp table carriers (carrier bigint, before bigint, is_in varchar, {told})"
+    )
     left = members
     if contract.delivery.framing == "document":
         left = sensorthings_pages.load(connection, members)
@@ -90,7 +92,7 @@ def _load_carefully(
     for collection in (*entities.COLLECTIONS, "dataArray"):
         for condition in elements.batches(connection, "elements", "rest"):
             connection.execute(_parents(collection, condition))
-            connection.execute(f"insert into carriers select {names} from parents")
+            connection.execute(f"insert into carriers by name select {names} from parents")
             is_array = collection == "dataArray"
             connection.execute(_rows_of_array(contract) if is_array else _children(contract))
             connection.execute(_emptied(collection, condition))
@@ -102,7 +104,8 @@ _STRUCTURE: Final = ", ".join(f'"{key}": "{kind}"' for key, kind in entities.RAR
 
 def _entities(condition: str = "true") -> str:
     """Elements with what their carriers tell; `e` holds the rare keys, if there are any."""
-    return f"""(select *, from_json(rest, '{{{_STRUCTURE}}}') as e
+    return f"""(select * replace (_row + coalesce(before, 0) as _row),
+            from_json(rest, '{{{_STRUCTURE}}}') as e
         from elements left join carriers using (carrier) where {condition})"""
 
 
@@ -160,7 +163,8 @@ def _rows_of_array(contract: SourceContract) -> str:
         select *, {_row_of_child(contract)} as _row, child::varchar as _raw,
             case when json_type(child) = 'ARRAY' then from_json(child, '["json"]') end as cells
         from (
-            select *, unnest(children) as child, generate_subscripts(children, 1) as position
+            select * exclude (components), from_json(components, '["varchar"]') as names,
+                unnest(children) as child, generate_subscripts(children, 1) as position
             from parents)
         """
     )

@@ -32,26 +32,46 @@ def load(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> li
     Returns:
         The files that are left to the careful way.
     """
-    likely = [member for member in members if _is_likely(member)]
+    files = elements.by_start([member for member in members if _is_likely(member)])
     connection.execute(f"create temp table pages (_file integer, value {_PAGE}, link varchar)")
-    for form, files in elements.by_start(likely).items():
-        if form in elements.ONE_OBJECT:
-            query = _pages(form)
-            elements.strictly(connection, files, lambda page: f"insert into pages {page}", query)
+    for form in elements.ONE_OBJECT:
+        elements.strictly(
+            connection, files.get(form, []), lambda page: f"insert into pages {page}", _pages(form)
+        )
     for table, query in (("things", _THINGS), ("streams", _STREAMS), ("groups", _GROUPS)):
         connection.execute(f"create temp table {table} as {query}")
     connection.execute(f"insert into carriers by name {_CARRIERS}")
-    connection.execute(f"insert into elements by name {_OBSERVATIONS}")
+    fitting = _numbers(connection, _FITTING)
+    for form in elements.ONE_OBJECT:
+        pages = [member for member in files.get(form, []) if member.number in fitting]
+        _load_observations(connection, pages, form)
     connection.execute(f"insert into elements by name {_ROWS_OF_ARRAYS}")
-    others = {row[0] for row in connection.execute(_OTHER_FILES).fetchall()}
-    found = {row[0] for row in connection.execute("select distinct _file from things").fetchall()}
-    if others:
-        numbers = ", ".join(map(str, others))
+    whole = fitting - _numbers(connection, _OTHER_FILES)
+    left = [member for member in members if member.number not in whole]
+    if left:
+        numbers = ", ".join(str(member.number) for member in left)
         for table in ("elements", "groups"):
             connection.execute(f"delete from {table} where _file in ({numbers})")
     for table in ("pages", "things", "streams"):
         connection.execute(f"drop table {table}")
-    return [one for one in members if one.number in others or one.number not in found]
+    return left
+
+
+def _load_observations(
+    connection: duckdb.DuckDBPyConnection, pages: Sequence[Member], form: str
+) -> None:
+    levels = connection.execute("select distinct j > 0 from groups where n_seen > 0").fetchall()
+    for (is_inner,) in levels:
+        elements.strictly(
+            connection,
+            pages,
+            lambda seen: f"insert into elements by name {seen}",
+            _observations(form, is_inner=is_inner),
+        )
+
+
+def _numbers(connection: duckdb.DuckDBPyConnection, query: str) -> set[int]:
+    return {row[0] for row in connection.execute(query).fetchall()}
 
 
 def _is_likely(member: Member) -> bool:
@@ -65,9 +85,10 @@ def _struct(keys: Mapping[str, str]) -> str:
 
 
 _COLLECTIONS: Final = dict.fromkeys((*entities.COLLECTIONS, "dataArray"), "json")
-_SEEN: Final = {"Observations": f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"}
-_STREAM: Final = _struct(entities.RARE | _SEEN)
-_TYPED: Final = _SEEN | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
+# Observations are only counted here, and read later: a table of them would be one copy more.
+_COUNTED: Final = {"Observations": "struct(nothing json)[]"}
+_STREAM: Final = _struct(entities.RARE | _COUNTED)
+_TYPED: Final = _COUNTED | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
 _GROUP: Final = {"Datastream": "json", "Datastream@iot.navigationLink": "varchar"}
 _PAGE: Final = f"{_struct(entities.RARE | _TYPED | _GROUP)}[]"
 
@@ -85,6 +106,13 @@ def _pages(form: str) -> elements.Objects:
 
 _NOTHING: Final = ", ".join(f"null::{kind} as {name}" for name, kind in entities.CARRIED.items())
 _TOLD: Final = ", ".join(entities.CARRIED)
+
+
+COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
+"""SQL of the columns of a data array."""
+_AT_MOST: Final = 1 << 21
+_KEY: Final = f"((_file + 1)::bigint * {_AT_MOST} + i) * {_AT_MOST} + j"
+"""SQL of the number of a carrier, known without a join; the careful way counts from 1."""
 
 
 def _entities(source: str, own: str, is_other: str) -> str:
@@ -106,7 +134,8 @@ def _entities(source: str, own: str, is_other: str) -> str:
     return f"""
         select _file, i, j, line, {entities.TOLD}, len(e."Observations") as n_seen, {own},
             {cut_short} as rest, e is null or e."Things" is not null
-                or e."MultiDatastreams" is not null or {is_other} as is_other
+                or e."MultiDatastreams" is not null or greatest(i, j) >= {_AT_MOST}
+                or n_seen is not null and n_rows is not null or {is_other} as is_other
         from (select *, {entities.KIND} as kind from ({source}))"""
 
 
@@ -116,30 +145,37 @@ def _before(lengths: str) -> str:
     return f"coalesce(sum({lengths}) over ({window}), 0) - coalesce({lengths}, 0)"
 
 
-_IN_PAGE: Final = """select _file, unnest(value) as e, generate_subscripts(value, 1) as i, 0 as j,
-    link from pages"""
-_IN_THINGS: Final = f"""select _file, i, unnest(e."Datastreams") as e,
-    generate_subscripts(e."Datastreams", 1) as j from ({_IN_PAGE})"""
+def _in_page(page: str) -> str:
+    """The query of the entities at the top of pages."""
+    return f"""select * exclude (value), unnest(value) as e, generate_subscripts(value, 1) as i,
+        0 as j from {page}"""
+
+
+def _in_things(page: str) -> str:
+    """The query of the Datastreams in them."""
+    return f"""select _file, i, unnest(e."Datastreams") as e,
+        generate_subscripts(e."Datastreams", 1) as j from ({_in_page(page)})"""
+
+
 _THINGS: Final = _entities(
-    f"select *, i as line, null::varchar as is_in, {_NOTHING} from ({_IN_PAGE})",
+    f"select *, i as line, null::varchar as is_in, {_NOTHING} from ({_in_page('pages')})",
     f"""len(e."Datastreams") as n_streams, len(e."dataArray") as n_rows,
-        e.components as components, e."Datastream" as datastream,
+        e."Datastream" as datastream,
         coalesce({entities.id_in("e." + entities.LINK)}, link) as link""",
     "coalesce(n_streams, n_seen, n_rows) is null",
 )
 _STREAMS: Final = _entities(
     f"""select e.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
-        from ({_IN_THINGS}) e join (
+        from ({_in_things("pages")}) e join (
             select _file, i, count(*) over (partition by _file) as n_things,
                 {_before("n_streams")} as before, {_TOLD} from things) using (_file, i)""",
-    "null::bigint as n_streams",
+    "null::bigint as n_streams, null::bigint as n_rows",
     'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
 )
 # A record's number is its place in the page, or the next free one, collection by collection.
 _GROUPS: Final = f"""
-    select *, row_number() over () as carrier, last + {_before("n_seen")} as before,
-        last + coalesce(sum(n_seen) over (partition by _file), 0) + {_before("n_rows")}
-            as before_rows
+    select *, {_KEY} as carrier, last + case when n_rows is null then {_before("n_seen")}
+        else coalesce(sum(n_seen) over (partition by _file), 0) + {_before("n_rows")} end as before
     from (select *, count(*) over (partition by _file) as last
         from (from things union all by name from streams))"""
 
@@ -156,35 +192,50 @@ PLACES: Final = """place, datastream->'$.Thing.Locations[0].location',
     datastream->'$.observedArea'"""
 """SQL of where that is, the best first."""
 
-_CARRIERS: Final = f"select carrier, {OF_DATASTREAM}, coalesce({PLACES}) as place from groups"
+_CARRIERS: Final = (
+    f"select carrier, before, {OF_DATASTREAM}, coalesce({PLACES}) as place from groups"
+)
 
 
-def _members(collection: str, source: str) -> str:
+def _members(collection: str, source: str, more: str = "") -> str:
     """The query of the members of a collection, each `o` at its `position`."""
-    return f"""select _file, i, j, unnest(e."{collection}") as o,
-        generate_subscripts(e."{collection}", 1) as position from ({source})"""
+    return f"""select _file, position as _row, {_KEY} as carrier, *
+        from (select _file, i, j, unnest(e."{collection}") as o,
+            generate_subscripts(e."{collection}", 1) as position{more} from ({source}))"""
 
 
 _HAS_PARTS: Final = " or ".join(f"o.{identifier(name)} is not null" for name in _COLLECTIONS)
-_OBSERVATIONS: Final = f"""
-    select g._file, before + position as _row, g.carrier,
-        o."phenomenonTime" as time_text, o."resultTime" as result_text, o.result as atom,
-        o."resultQuality" as quality, o.parameters as parameters, o."Datastream" as datastream,
-        {entities.id_in("o." + entities.LINK)} as link, o."FeatureOfInterest" as foi,
-        case when {_HAS_PARTS} then '{{}}'::json end as rest
-    from (
-        {_members("Observations", _IN_PAGE)}
-        union all
-        {_members("Observations", _IN_THINGS)}
-    ) join groups g using (_file, i, j)"""
+_SEEN: Final = f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"
+
+
+def _observations(form: str, *, is_inner: bool) -> elements.Objects:
+    """The query of the Observations of files, those of their inner or outer entities."""
+    carrier = f'struct("Observations" {_SEEN})[]'
+    if is_inner:
+        carrier = f'struct("Datastreams" {carrier})[]'
+
+    def query(files: str, number: str) -> str:
+        page = f"""(select {number} as _file, value from read_json({files}, format = '{form}',
+            records = true, columns = {{value: '{carrier}'}}))"""
+        seen = _members("Observations", _in_things(page) if is_inner else _in_page(page))
+        return f"""
+            select _file, _row, carrier,
+                o."phenomenonTime" as time_text, o."resultTime" as result_text, o.result as atom,
+                o."resultQuality" as quality, o.parameters as parameters,
+                o."Datastream" as datastream, {entities.id_in("o." + entities.LINK)} as link,
+                o."FeatureOfInterest" as foi,
+                case when {_HAS_PARTS} then '{{}}'::json end as rest
+            from ({seen})"""
+
+    return query
 
 
 def rows_of_array(source: str) -> str:
     """The query of the Observations of data arrays, whose columns may come in any order.
 
     Args:
-        source: Query of `_file`, `_row`, `_raw`, `carrier`, `datastream`, `link`, `components`
-            and `cells`, the list of a row's values, null where it is none.
+        source: Query of `_file`, `_row`, `_raw`, `carrier`, `datastream`, `link`, `names` (what
+            `components` lists) and `cells`, the list of a row's values, null where it is none.
     """
 
     def cell(name: str) -> str:
@@ -201,19 +252,25 @@ def rows_of_array(source: str) -> str:
                     then 'the row does not have the cells that components lists'
                 when list_position(names, 'result') is null
                     then 'components lists no result' end as reason
-            from (select *, from_json(components, '["varchar"]') as names from ({source}))
+            from ({source})
         )"""
 
 
 _ROWS_OF_ARRAYS: Final = rows_of_array(
-    f"""select g._file, before_rows + position as _row, null::varchar as _raw, g.carrier,
-        null::json as datastream, null::varchar as link, components, o as cells
-    from ({_members("dataArray", _IN_PAGE)}) join groups g using (_file, i, j)"""
+    f"""select *, null::varchar as _raw, null::json as datastream, null::varchar as link, o as cells
+    from ({_members("dataArray", _in_page("pages"), f", {COMPONENTS} as names")})"""
 )
 CUT_SHORT: Final = """insert into elements by name
     select _file, line as _row, rest from groups where rest is not null"""
 """Inserts the entities with a collection that the server cut short; `rest` has only its size."""
+_FITTING: Final = """
+    select _file from groups group by _file having not bool_or(is_other)"""
 _OTHER_FILES: Final = """
-    select _file from things where is_other union select _file from streams where is_other
-    union select _file from elements
-        where rest is not null or rule is null and atom is null and time_text is null"""
+    select _file from elements
+    where rest is not null or rule is null and atom is null and time_text is null
+    union
+    select _file
+    from (select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected
+        from groups group by _file)
+    left join (select _file, count(*) as found from elements group by _file) using (_file)
+    where expected <> coalesce(found, 0)"""

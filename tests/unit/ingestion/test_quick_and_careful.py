@@ -109,7 +109,9 @@ def spoilt(draw: st.DrawFn, document: Any) -> str:
                 node[f"{str(key).removesuffix(TWICE)}{TWICE}"] = copy.deepcopy(draw(WRONG))
             case "more" if isinstance(node, dict):
                 known = ["Things", "Observations", "Datastreams@iot.nextLink", "values", "object"]
-                node[draw(st.sampled_from([*known, "Observations@iot.nextLink"]))] = copy.deepcopy(draw(WRONG))
+                node[draw(st.sampled_from([*known, "Observations@iot.nextLink"]))] = copy.deepcopy(
+                    draw(WRONG)
+                )
             case _:
                 node[key] = None
     text = json.dumps(document, indent=draw(st.sampled_from([None, 1]))).replace(TWICE, "")
