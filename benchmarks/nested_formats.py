@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import orjson
@@ -40,8 +40,10 @@ _INSTANT = datetime.fromisoformat
 _CHANNELS = {"temperature": "Cel", "humidity": "%", "battery": "V"}
 _CODES = {"temperature": "CEL", "humidity": "P1", "battery": "VLT"}
 
-Row = tuple[str, str, datetime, float]
+Row: TypeAlias = tuple[str, str, datetime, float]
 """Device, channel, time, value."""
+Json: TypeAlias = Any
+"""What orjson makes of a document."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,15 @@ class Form:
         documents: Makes the documents of the file.
         loop: The rows of a document.
         parse: Typed columns for DuckDB's own parse.
+        has_records: Whether a document is one object, not a list of them.
     """
 
     format: str
     framing: str
     documents: Callable[[], Iterator[object]]
-    loop: Callable[[Any], Iterator[Row]]
+    loop: Callable[[Json], Iterator[Row]]
     parse: str
+    has_records: bool = True
 
 
 def _value(number: int) -> float:
@@ -111,7 +115,7 @@ def expanded() -> Iterator[object]:
     }
 
 
-def expanded_loop(page: Any) -> Iterator[Row]:
+def expanded_loop(page: Json) -> Iterator[Row]:
     """The rows of a page of expanded Things."""
     for thing in page["value"]:
         device = thing["name"]
@@ -139,7 +143,7 @@ def data_array() -> Iterator[object]:
     }
 
 
-def data_array_loop(page: Any) -> Iterator[Row]:
+def data_array_loop(page: Json) -> Iterator[Row]:
     """The rows of data arrays."""
     for group in page["value"]:
         stream = group["Datastream"]
@@ -179,7 +183,7 @@ def temporal() -> Iterator[object]:
     ]
 
 
-def temporal_loop(entities: Any) -> Iterator[Row]:
+def temporal_loop(entities: Json) -> Iterator[Row]:
     """The rows of temporal entities."""
     for entity in entities:
         device = entity["id"]
@@ -208,7 +212,7 @@ def packs() -> Iterator[object]:
         yield records
 
 
-def packs_loop(pack: Any) -> Iterator[Row]:
+def packs_loop(pack: Json) -> Iterator[Row]:
     """The rows of a pack."""
     name, base = "", 0
     for record in pack:
@@ -263,7 +267,7 @@ def uplinks() -> Iterator[object]:
         }
 
 
-def uplinks_loop(event: Any) -> Iterator[Row]:
+def uplinks_loop(event: Json) -> Iterator[Row]:
     """The rows of an uplink."""
     device, time = event["deviceInfo"]["devEui"], _INSTANT(event["time"])
     for channel, value in event["object"].items():
@@ -296,12 +300,13 @@ FORMS = {
             "document",
             temporal,
             temporal_loop,
-            "{id: 'varchar'"
+            "{entities: 'struct(id varchar"
             + "".join(
-                f", {name}: 'struct(type varchar, value json, observedAt varchar)[]'"
+                f", {name} struct(type varchar, value json, observedAt varchar)[]"
                 for name in list(_CODES)[:2]
             )
-            + "}",
+            + ")[]'}",
+            has_records=False,
         )
     },
     "senml": {
@@ -311,6 +316,7 @@ FORMS = {
             packs,
             packs_loop,
             "{pack: 'struct(bn varchar, bt double, n varchar, u varchar, t double, v double)[]'}",
+            has_records=False,
         )
     },
     "lorawan": {
@@ -369,14 +375,12 @@ def ours(settings: Settings, contract: SourceContract, path: Path) -> tuple[int,
 
 def parse(form: Form, path: Path) -> None:
     """DuckDB parses the file into typed columns."""
-    how = "newline_delimited" if form.framing == "lines" else "auto"
-    columns = form.parse
-    if form.format == "senml":
-        how, columns = "newline_delimited', records = 'false", columns
+    size = 1 << 20 if form.framing == "lines" else path.stat().st_size + 1024
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute(
-            f"""create temp table parsed as from read_json('{path}', format = '{how}',
-                columns = {columns}, maximum_object_size = {path.stat().st_size + 1024})"""
+            f"""create temp table parsed as from read_json('{path}', columns = {form.parse},
+                format = 'newline_delimited', records = {str(form.has_records).lower()},
+                maximum_object_size = {size})"""
         )
 
 
