@@ -106,13 +106,10 @@ def _pages(form: str) -> elements.Objects:
 
 _NOTHING: Final = ", ".join(f"null::{kind} as {name}" for name, kind in entities.CARRIED.items())
 _TOLD: Final = ", ".join(entities.CARRIED)
-
-
-COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
-"""SQL of the columns of a data array."""
+_COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
 _AT_MOST: Final = 1 << 21
 _KEY: Final = f"((_file + 1)::bigint * {_AT_MOST} + i) * {_AT_MOST} + j"
-"""SQL of the number of a carrier, known without a join; the careful way counts from 1."""
+"""SQL of the number of a carrier, which needs no join; the careful way counts from 1."""
 
 
 def _entities(source: str, own: str, is_other: str) -> str:
@@ -160,8 +157,8 @@ def _in_things(page: str) -> str:
 _THINGS: Final = _entities(
     f"select *, i as line, null::varchar as is_in, {_NOTHING} from ({_in_page('pages')})",
     f"""len(e."Datastreams") as n_streams, len(e."dataArray") as n_rows,
-        e."Datastream" as datastream,
-        coalesce({entities.id_in("e." + entities.LINK)}, link) as link""",
+        case when n_rows is not null then e."Datastream" end as datastream, case when n_rows
+        is not null then coalesce({entities.id_in("e." + entities.LINK)}, link) end as link""",
     "coalesce(n_streams, n_seen, n_rows) is null",
 )
 _STREAMS: Final = _entities(
@@ -258,7 +255,7 @@ def rows_of_array(source: str) -> str:
 
 _ROWS_OF_ARRAYS: Final = rows_of_array(
     f"""select *, null::varchar as _raw, null::json as datastream, null::varchar as link, o as cells
-    from ({_members("dataArray", _in_page("pages"), f", {COMPONENTS} as names")})"""
+    from ({_members("dataArray", _in_page("pages"), f", {_COMPONENTS} as names")})"""
 )
 CUT_SHORT: Final = """insert into elements by name
     select _file, line as _row, rest from groups where rest is not null"""
