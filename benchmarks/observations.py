@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from lakehouse.settings import Settings
 
 SOURCE = "sensors"
 
-_CONTRACT = {
+MEASURED = {
+    "temperature": ("air_temperature", "Cel"),
+    "humidity": ("relative_humidity", "%"),
+    "battery": ("battery_voltage", "V"),
+}
+"""Channels of the sources of nested formats: observed property and unit."""
+
+_CONTRACT: dict[str, Any] = {
     "apiVersion": "v3.1.0",
     "kind": "DataContract",
     "id": SOURCE,
@@ -85,15 +92,40 @@ def lake(folder: Path, form: str) -> tuple[Settings, SourceContract]:
     return source(folder, delivery, path=f"{SOURCE}/*")
 
 
+def nested(folder: Path, form: str, framing: str) -> tuple[Settings, SourceContract]:
+    """An empty lake with one source of nested JSON, which measures the `MEASURED`."""
+    delivery = {"protocol": "folder", "format": form, "framing": framing}
+    columns = [
+        {
+            "name": name,
+            "logicalType": "number",
+            "logicalTypeOptions": {"minimum": -100, "maximum": 100},
+            "customProperties": [
+                {"property": "observedProperty", "value": observed},
+                {"property": "unit", "value": unit},
+            ],
+        }
+        for name, (observed, unit) in MEASURED.items()
+    ]
+    schema = [{"name": "readings", "logicalType": "object", "properties": columns}]
+    return source(folder, delivery, schema, path=f"{SOURCE}/*")
+
+
 def source(
-    folder: Path, delivery: Mapping[str, Any], **server: str
+    folder: Path,
+    delivery: Mapping[str, Any],
+    schema: Sequence[Mapping[str, Any]] | None = None,
+    **server: str,
 ) -> tuple[Settings, SourceContract]:
     """An empty lake with one source, delivered as told, from a server with a path or a location."""
     path = folder / "contracts" / "sources" / f"{SOURCE}.yaml"
     path.parent.mkdir(parents=True)
     properties = [*_CONTRACT["customProperties"], {"property": "delivery", "value": delivery}]
-    servers = [{"server": "only", "type": "custom", **server}]
-    contract = _CONTRACT | {"servers": servers, "customProperties": properties}
+    contract = _CONTRACT | {
+        "servers": [{"server": "only", "type": "custom", **server}],
+        "schema": schema or _CONTRACT["schema"],
+        "customProperties": properties,
+    }
     path.write_text(yaml.safe_dump(contract), "utf-8")
     settings = Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
     (settings.inbox / SOURCE).mkdir(parents=True)

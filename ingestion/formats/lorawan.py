@@ -57,9 +57,10 @@ def _read(
             {_ATTRIBUTES} as attributes, {_RULE} as rule, {_reason(server)} as reason
         from (
             select *,
-                case when {_IS_OBJECT} then {json_atoms.names_twice("decoded")} end as is_twice,
-                {_MAP.format("case when not is_twice then decoded end")} as readings
-            from dated
+                {json_atoms.map_names_twice("found")} as is_twice,
+                case when not is_twice then found end as readings
+            from (select *, {_MAP.format(f"case when {_IS_OBJECT} then decoded end")} as found
+                from dated)
         )
         """
     )
@@ -193,16 +194,20 @@ _CANNOT_OPEN: Final = f"""case
     when starts_with(atom, '{{') and {json_atoms.names_twice("atom")}
         then 'names a key twice' end"""
 
+
+def _opened(which: str) -> str:
+    """The query of the keys at the top of decoded payloads."""
+    return f"""select * exclude (entry), entry.key as channel,
+            coalesce(entry.value::varchar, 'null') as atom
+        from (
+            select _file, _row, device, t, longitude, latitude, attributes,
+                unnest(map_entries(readings)) as entry
+            from uplinks where rule is null and {which})"""
+
+
 _OFFER: Final = f"""
-with recursive opened as (
-    select _file, _row, device, t, longitude, latitude, attributes,
-        has_parts, unnest(map_entries(readings)) as entry
-    from uplinks where rule is null
-),
-nested as (
-    select * exclude (entry, has_parts), entry.key as channel,
-        coalesce(entry.value::varchar, 'null') as atom, 1 as depth
-    from opened where has_parts
+with recursive nested as (
+    select *, 1 as depth from ({_opened("has_parts")})
     union all
     select * exclude (channel, atom, depth, child), channel || '.' || child.key, child.atom,
         depth + 1
@@ -212,9 +217,7 @@ nested as (
     )
 ),
 leaves as (
-    select * exclude (entry, has_parts), entry.key as channel,
-        coalesce(entry.value::varchar, 'null') as atom
-    from opened where not has_parts
+    {_opened("not has_parts")}
     union all by name
     select * exclude (depth) from nested where not {json_atoms.has_parts("atom")}
     union all by name

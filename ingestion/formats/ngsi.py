@@ -20,7 +20,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import clocks, columns, elements, instances
+from ingestion.reading import clocks, columns, instances, json_atoms
 from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
@@ -127,7 +127,7 @@ def _attributes(objects: str, contract: SourceContract, members: Sequence[Member
                 end as ones,
             case when ones is null then whole end as whole
         from (
-            select *, case sign when '{{' then {elements.problem("whole")}
+            select *, case sign when '{{' then {json_atoms.problem("whole")}
                 when '[' then {_twins()} end as damage
             from (
                 select * exclude (entity, entry), entry.key as key, entry.value as whole,
@@ -135,7 +135,8 @@ def _attributes(objects: str, contract: SourceContract, members: Sequence[Member
                     case sign when '[' then from_json(whole, '[{_STRUCTURE}]')
                         when '{{' then [from_json(whole, '{_STRUCTURE}')] end as list
                 from (
-                    select *, unnest(list_append(map_entries(entity), null)) as entry
+                    select *, unnest(case when problem is not null then [null]
+                        else list_append(map_entries(entity), null) end) as entry
                     from ({_entities(objects, contract, members)})
                 )
                 where entry is null or entry.key not in ({listed})
@@ -150,10 +151,9 @@ def _twins() -> str:
     """
 
     def many(key: str) -> str:
-        without = f"strlen(replace(whole::varchar, '\"{key}\"', ''))"
-        return f"strlen(whole::varchar) - {without} > {len(key) + 2} * len(list)"
+        return f"len(string_split(whole::varchar, '\"{key}\"')) - 1 > len(list)"
 
-    problem = elements.problem("part")
+    problem = json_atoms.problem("part")
     return f"""case when {many("value")} or {many("observedAt")} then list_filter(list_transform(
         from_json(whole, '["json"]'), lambda part: case when json_type(part) = 'OBJECT'
             then {problem} end), lambda found: found is not null)[1] end"""

@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
-from ingestion.reading import clocks, documents, tag_paths
-from ingestion.reading.offered import Reading, json_cell, json_text, json_value
+from ingestion.reading import clocks, documents, json_atoms, tag_paths
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
@@ -46,11 +46,6 @@ def read(
     return Reading("select _file, _row, _raw from pi_told", _OFFER)
 
 
-def _twice(node: str) -> str:
-    """SQL: whether an object names a key twice."""
-    return f"len(json_keys({node})) > len(list_distinct(json_keys({node})))"
-
-
 def _name(node: str) -> str:
     return f"""coalesce(nullif({node}->>'Path', ''), nullif({node}->>'Name', ''))"""
 
@@ -62,13 +57,13 @@ with answers as (
         case
             when rule is not null then rule
             when json_type(document, '$.Items') is distinct from 'ARRAY' then 'format'
-            when {_twice("document")} then 'layout'
+            when {json_atoms.names_twice("document")} then 'layout'
         end as rule,
         case
             when d.rule is not null then reason
             when json_type(document, '$.Items') is distinct from 'ARRAY'
                 then 'no answer of PI Web API: it has no list Items'
-            when {_twice("document")} then 'an object names a key twice'
+            when {json_atoms.names_twice("document")} then '{json_atoms.TWICE}'
         end as reason
     from documents d join labels using (_file)
 ),
@@ -84,14 +79,14 @@ from (
     select _file, place, {_name("item")} as stream,
         unnest(json_extract(item, '$.Items[*]')) as value,
         generate_subscripts(json_extract(item, '$.Items[*]'), 1) as inside
-    from listed where is_stream and not {_twice("item")}
+    from listed where is_stream and not {json_atoms.names_twice("item")}
     union all
     select _file, place, coalesce({_name("document")}, label), item, 0
     from listed where is_stream is not true
 )
 union all
-select _file, place, 0, null, null, item::varchar, 'layout', 'an object names a key twice'
-from listed where is_stream and {_twice("item")}
+select _file, place, 0, null, null, item::varchar, 'layout', '{json_atoms.TWICE}'
+from listed where is_stream and {json_atoms.names_twice("item")}
 union all
 select _file, 0, 0, null, null, _raw, rule, reason from answers where rule is not null
 """
@@ -109,7 +104,7 @@ select _file, row_number() over (partition by _file order by place, inside) as _
         when rule is not null then rule
         when json_type(value) is distinct from 'OBJECT' then 'format'
         when json_exists(value, '$.Errors') then 'format'
-        when {_twice("value")} then 'layout'
+        when {json_atoms.names_twice("value")} then 'layout'
         when path.device = '' or path.channel = '' then 'tag_path'
         when value->>'Timestamp' is null then 'time_missing'
         when t is null then 'time_unreadable'
@@ -122,7 +117,7 @@ select _file, row_number() over (partition by _file order by place, inside) as _
         when json_type(value) is distinct from 'OBJECT' then 'this is no value of a stream'
         when json_exists(value, '$.Errors')
             then 'the server could not read it: ' || (value->>'Errors')
-        when {_twice("value")} then 'an object names a key twice'
+        when {json_atoms.names_twice("value")} then '{json_atoms.TWICE}'
         when path.device = '' or path.channel = ''
             then format('the path ''{{{{}}}}'' does not fit the contract', coalesce(stream, ''))
         when value->>'Timestamp' is null then 'the value has no time'
@@ -138,14 +133,14 @@ from (
 )
 """
 
-_STATE = json_text("state")
+_STATE = json_atoms.text("state")
 
 _OFFER = f"""
 select _file, _row, nullif(path.device, '') as device, nullif(path.channel, '') as channel, t,
-    case when kind <> 'OBJECT' then {json_cell("given")}
+    case when kind <> 'OBJECT' then {json_atoms.cell("given")}
         when quality <> 'bad' then {_STATE} end as cell,
-    case when kind <> 'OBJECT' then {json_value("given")} end as value,
-    case when kind <> 'OBJECT' then {json_text("given")}
+    case when kind <> 'OBJECT' then {json_atoms.value("given")} end as value,
+    case when kind <> 'OBJECT' then {json_atoms.text("given")}
         when quality <> 'bad' then {_STATE} end as text,
     nullif(value->>'UnitsAbbreviation', '') as unit, quality,
     case

@@ -74,21 +74,25 @@ def read(
         create temp table packs as
         select _file, _row as pack, rule as damage, {_PACK_PROBLEM} as problem,
             {_HAS_LATER_BASES} as has_later_bases,
-            records, {_before(contract)} as before
+            records, coalesce(len(records), 0) as n_records
         from checked;
+
+        -- Apart, because a window would carry the records along.
+        create temp table places as
+        select _file, pack, {_before(contract)} as before from packs;
 
         create temp view based as
             {_based("not has_later_bases", "records[1].{0}", "{0}")}
             union all by name
             {_based("has_later_bases", "null", _FILLED)}
             union all by name
-            select _file, (before + 1)::bigint as _row, damage, problem,
-                false as is_bare, false as has_base
-            from packs where problem is not null and coalesce(len(records), 0) = 0;
+            select _file, pack, 1 as number, damage, problem, false as is_bare, false as has_base
+            from packs where problem is not null and n_records = 0;
 
         -- Kept, because a view would be worked out again for every use of its columns.
         create temp table typed as
-        select _file, _row, damage, problem, {_typed()} from based;
+        select _file, (before + number)::bigint as _row, damage, problem, {_typed()}
+        from based join places using (_file, pack);
 
         create temp table resolved as
         select _file, _row, name, unit, seconds < {_RELATIVE_BELOW} as is_relative, t, cell,
@@ -107,7 +111,7 @@ def read(
         from (select name, {split} as path from (select distinct name from resolved))
         """
     )
-    return Reading(_RECORDS, _OFFER)
+    return Reading(_RECORDS, _OFFER, may_be_silent=False)
 
 
 _FILLED: Final = """last_value(record.{0} ignore nulls)
@@ -118,8 +122,8 @@ def _before(contract: SourceContract) -> str:
     """SQL of the number of records that stand in the file before a pack."""
     if contract.delivery.framing == "document":
         return "0"
-    length = "greatest(len(records), 1)"
-    return f"sum({length}) over (partition by _file order by _row) - {length}"
+    length = "greatest(n_records, 1)"
+    return f"sum({length}) over (partition by _file order by pack) - {length}"
 
 
 def _based(which: str, first: str, base: str) -> str:
@@ -136,10 +140,10 @@ def _based(which: str, first: str, base: str) -> str:
     bare = " and ".join(f"record.{name} is null" for name in _OWN)
     has_base = " or ".join(f"record.{name} is not null" for name in (*_BASES, "bver"))
     return f"""
-        select _file, (before + number)::bigint as _row, damage, problem, {bases}, {own},
+        select _file, pack, number, damage, problem, {bases}, {own},
             {bare} as is_bare, {has_base} as has_base
         from (
-            select _file, pack, before, damage, problem, {firsts},
+            select _file, pack, damage, problem, {firsts},
                 unnest(records) as record, generate_subscripts(records, 1) as number
             from packs where {which}
         )"""
@@ -198,13 +202,14 @@ _LAST_PART: Final = "^(.+)[:/]([^:/]*)$"
 _RECORDS: Final = """
     select _file, (before + number)::bigint as _row, _raw
     from (
-        select p._file, before,
+        select _file, before,
             unnest(case when damage is null and json_array_length(_raw::json) > 0
                 then list_transform(from_json(_raw::json, '["JSON"]'), lambda r: r::varchar)
                 else [_raw] end) as _raw,
-            generate_subscripts(case when len(records) > 0 then records else [null] end, 1)
+            generate_subscripts(case when n_records > 0 then records else [null] end, 1)
                 as number
-        from packs p join lines l on p._file = l._file and p.pack = l._row
+        from packs join places using (_file, pack)
+            join (select _file, _row as pack, _raw from lines) using (_file, pack)
     )"""
 
 _NOW_S: Final = f"case when seconds < {_RELATIVE_BELOW} then epoch_us(received_at) / 1e6 else 0 end"

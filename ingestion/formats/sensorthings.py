@@ -12,73 +12,26 @@ Source: OGC 18-088 (SensorThings API Part 1, version 1.1), sections 8.2, 9.3.3 a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import columns, elements, values
+from ingestion.formats import sensorthings_entities as entities
+from ingestion.formats import sensorthings_pages
+from ingestion.reading import columns, elements, json_atoms, values
 from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
-_COLLECTIONS: Final = ("Things", "MultiDatastreams", "Datastreams", "Observations")
-"""Outermost first: what is taken out of one may carry the next."""
-
-_RARE: Final = {
-    "@iot.id": "varchar",
-    "name": "varchar",
-    "Thing": "json",
-    "ObservedProperty": "json",
-    "unitOfMeasurement": "json",
-    "observedArea": "json",
-    "Locations": "json",
-    "location": "json",
-    "feature": "json",
-    "definition": "json",
-    "metadata": "json",
-    "components": "json",
-    "dataArray": "json",
-    **dict.fromkeys(_COLLECTIONS, "json"),
-    **{f"{name}@iot.nextLink": "varchar" for name in _COLLECTIONS},
-}
-"""What entities tell that are no Observation (which also has an id)."""
-
-
-_LINK: Final = '"Datastream@iot.navigationLink"'
-
-
-def _id_in(link: str) -> str:
-    """SQL of the id in a link such as `…/Datastreams(12)/Observations`."""
-    after = f"split_part({link}, 'Datastreams(', 2)"
-    return f"""case when contains({link}, 'Datastreams(')
-        then trim(split_part({after}, ')', 1), '''') end"""
-
 
 def _packed() -> str:
     """SQL of the rare keys as one JSON object; null for an Observation."""
-    told = ", ".join(f"{identifier(key)}::varchar" for key in _RARE if key != "@iot.id")
-    pairs = ", ".join(f"'{key}': {identifier(key)}" for key in _RARE)
+    told = ", ".join(f"{identifier(key)}::varchar" for key in entities.RARE if key != "@iot.id")
+    pairs = ", ".join(f"'{key}': {identifier(key)}" for key in entities.RARE)
     return f"case when coalesce({told}) is not null then to_json({{{pairs}}}) end"
 
-
-_SHAPE: Final = elements.Shape(
-    keys={
-        "phenomenonTime": "varchar",
-        "resultTime": "varchar",
-        "result": "json",
-        "resultQuality": "json",
-        "parameters": "json",
-        "Datastream": "json",
-        "Datastream@iot.navigationLink": "varchar",
-        "FeatureOfInterest": "json",
-        **_RARE,
-    },
-    under="value",
-    page={"of_page": ("@iot.nextLink", _id_in('"@iot.nextLink"'))},
-)
 
 _KEPT: Final = {
     "_file": ("integer", "_file"),
@@ -92,7 +45,7 @@ _KEPT: Final = {
     "quality": ("json", '"resultQuality"'),
     "parameters": ("json", "parameters"),
     "datastream": ("json", '"Datastream"'),
-    "link": ("varchar", f"coalesce({_id_in(_LINK)}, of_page)"),
+    "link": ("varchar", f"coalesce({entities.id_in(entities.LINK)}, of_page)"),
     "foi": ("json", '"FeatureOfInterest"'),
     "rest": ("json", _packed()),
 }
@@ -111,74 +64,49 @@ def read(
     """Read responses."""
     kept = ", ".join(f"{name} {kind}" for name, (kind, _) in _KEPT.items())
     connection.execute(f"create temp table elements ({kept}, carrier bigint)")
-    elements.load(connection, members, contract, _SHAPE, "elements", _keep)
-    connection.execute(f"create temp table carriers ({_CARRIER})")
-    for collection in (*_COLLECTIONS, "dataArray"):
-        for condition in elements.batches(connection, "elements", "rest"):
-            connection.execute(_parents(collection, condition))
-            connection.execute(f"insert into carriers select {_CARRIER_NAMES} from parents")
-            is_array = collection == "dataArray"
-            connection.execute(_rows_of_array(contract) if is_array else _children(contract))
-            connection.execute(_emptied(collection, condition))
-    connection.execute("drop table if exists parents")
+    told = ", ".join(f"{name} {kind}" for name, kind in entities.CARRIED.items())
+    connection.execute(
+        f"create temp table carriers (carrier bigint, before bigint, is_in varchar, {told})"
+    )
+    left = members
+    if contract.delivery.framing == "document":
+        left = sensorthings_pages.load(connection, members)
+    if left:
+        _load_carefully(connection, left, contract)
+    if contract.delivery.framing == "document":
+        connection.execute(sensorthings_pages.CUT_SHORT)
     connection.execute(_observations(contract, members))
     return Reading(
         values.records("observations", contract),
         values.offer(connection, contract, "observations"),
+        may_be_silent=False,
     )
 
 
-_CARRIER: Final = """carrier bigint, is_in varchar, thing varchar, datastream_id varchar,
-    datastream_name varchar, property varchar, unit varchar, place json"""
-_CARRIER_NAMES: Final = re.sub(r" (varchar|bigint|json)", "", _CARRIER)
+def _load_carefully(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> None:
+    """Go from collection to collection, whatever they are."""
+    names = ", ".join(("carrier", "is_in", *entities.CARRIED))
+    elements.load(connection, members, contract, entities.SHAPE, "elements", _keep)
+    for collection in (*entities.COLLECTIONS, "dataArray"):
+        for condition in elements.batches(connection, "elements", "rest"):
+            connection.execute(_parents(collection, condition))
+            connection.execute(f"insert into carriers by name select {names} from parents")
+            is_array = collection == "dataArray"
+            connection.execute(_rows_of_array(contract) if is_array else _children(contract))
+            connection.execute(_emptied(collection, condition))
+    connection.execute("drop table if exists parents")
 
-_STRUCTURE: Final = ", ".join(f'"{key}": "{kind}"' for key, kind in _RARE.items())
+
+_STRUCTURE: Final = ", ".join(f'"{key}": "{kind}"' for key, kind in entities.RARE.items())
 
 
 def _entities(condition: str = "true") -> str:
     """Elements with what their carriers tell; `e` holds the rare keys, if there are any."""
-    return f"""(select *, from_json(rest, '{{{_STRUCTURE}}}') as e
+    return f"""(select * replace (_row + coalesce(before, 0) as _row),
+            from_json(rest, '{{{_STRUCTURE}}}') as e
         from elements left join carriers using (carrier) where {condition})"""
-
-
-_KIND: Final = """case
-    when is_in in ('Datastreams', 'MultiDatastreams') then 'datastream'
-    when is_in = 'Things' then 'thing'
-    when e."Things" is not null then 'location'
-    when coalesce(e."Datastreams", e."MultiDatastreams") is not null then
-        case when e.definition is not null then 'property'
-            when e.metadata is not null then 'sensor' else 'thing' end
-    when e."Observations" is not null then
-        case when e.feature is not null then 'feature' else 'datastream' end
-end"""
-"""What an entity is; it does not say so itself."""
-
-
-def _text(json: str, *keys: str) -> str:
-    """SQL of the first key of an object that tells something."""
-    found = (f"nullif(json_extract_string({json}, '$.\"{key}\"'), '')" for key in keys)
-    return f"case when {json} is not null then coalesce({', '.join(found)}) end"
-
-
-_NAME: Final = ("name", "@iot.id")
-_UNIT: Final = ("symbol", "name", "definition")
-_TOLD: Final = f"""
-    case kind when 'thing' then coalesce(nullif(e.name, ''), e."@iot.id")
-        when 'datastream' then coalesce(thing, {_text("e.Thing", *_NAME)})
-        else thing end as thing,
-    case kind when 'datastream' then e."@iot.id" else datastream_id end as datastream_id,
-    case kind when 'datastream' then nullif(e.name, '') else datastream_name end
-        as datastream_name,
-    case kind when 'property' then nullif(e.name, '')
-        when 'datastream' then coalesce(property, {_text("e.ObservedProperty", "name")})
-        else property end as property,
-    case kind when 'datastream' then {_text("e.unitOfMeasurement", *_UNIT)} else unit end as unit,
-    case kind when 'location' then e."location"
-        when 'thing' then coalesce(e."Locations"->'$[0].location', place)
-        when 'datastream' then
-            coalesce(e."Thing"->'$.Locations[0].location', place, e."observedArea")
-        when 'feature' then e.feature else place end as place"""
-"""What the entities in a collection are told by the one that carries it."""
 
 
 def _parents(collection: str, condition: str) -> str:
@@ -187,12 +115,12 @@ def _parents(collection: str, condition: str) -> str:
     return f"""
         create or replace temp table parents as
         select (select count(*) from carriers) + row_number() over () as carrier,
-            '{collection}' as is_in, {_TOLD}, _file, line, children, datastream, link,
+            '{collection}' as is_in, {entities.TOLD}, _file, line, children, datastream, link,
             e.components as components,
             last + sum(len(children)) over (
                 partition by _file order by line rows unbounded preceding) - len(children) as before
         from (
-            select * exclude (_row), _row as line, {_KIND} as kind,
+            select * exclude (_row), _row as line, {entities.KIND} as kind,
                 json_extract({name}, '$[*]') as children
             from {_entities(condition)} where json_type({name}) = 'ARRAY'
         )
@@ -218,8 +146,8 @@ def _children(contract: SourceContract) -> str:
         f"""
         select _file, {_row_of_child(contract)} as _row, child::varchar as _raw, carrier,
             case when reason is not null then 'layout' end as rule, reason,
-            null::varchar as of_page, {elements.taken("child", _SHAPE)}
-        from (select *, {elements.problem("child")} as reason from (
+            null::varchar as of_page, {elements.taken("child", entities.SHAPE)}
+        from (select *, {json_atoms.problem("child")} as reason from (
             select _file, line, before, carrier, unnest(children) as child,
                 generate_subscripts(children, 1) as position
             from parents))
@@ -229,34 +157,21 @@ def _children(contract: SourceContract) -> str:
 
 
 def _rows_of_array(contract: SourceContract) -> str:
-    """The insert of the Observations of data arrays, whose columns may come in any order."""
-
-    def cell(name: str) -> str:
-        return f"cells[list_position(names, '{name}')]"
-
-    return f"""
-        insert into elements by name
-        select _file, {_row_of_child(contract)} as _row, _raw, carrier, datastream, link,
-            case when reason is not null then 'layout' end as rule, reason,
-            {values.cell(cell("phenomenonTime"))} as time_text,
-            {values.cell(cell("resultTime"))} as result_text, {cell("result")} as atom,
-            {cell("resultQuality")} as quality, {cell("parameters")} as parameters
+    """The insert of the Observations of data arrays."""
+    rows = sensorthings_pages.rows_of_array(
+        f"""
+        select *, {_row_of_child(contract)} as _row, child::varchar as _raw,
+            case when json_type(child) = 'ARRAY' then from_json(child, '["json"]') end as cells
         from (
-            select *, child::varchar as _raw, from_json(child, '["json"]') as cells,
-                case when json_type(child) <> 'ARRAY' or len(names) is distinct from len(cells)
-                        then 'the row does not have the cells that components lists'
-                    when list_position(names, 'result') is null
-                        then 'components lists no result' end as reason
-            from (
-                select *, unnest(children) as child, generate_subscripts(children, 1) as position,
-                    from_json(components, '["varchar"]') as names
-                from parents
-            )
-        )
-    """
+            select * exclude (components), from_json(components, '["varchar"]') as names,
+                unnest(children) as child, generate_subscripts(children, 1) as position
+            from parents)
+        """
+    )
+    return f"insert into elements by name {rows}"
 
 
-_LISTS: Final = (*_COLLECTIONS, "dataArray")
+_LISTS: Final = (*entities.COLLECTIONS, "dataArray")
 _IS_CARRIER: Final = (
     f"coalesce({', '.join(f'e.{identifier(name)}' for name in _LISTS)}) is not null"
 )
@@ -270,7 +185,7 @@ _CUT_SHORT: Final = " ".join(
         then {{'rule': 'truncated', 'reason': format(
             'the server cut {name} short: {{}} are here, more are at {{}}',
             json_extract(e."{name}", '$[0]'), e."{name}@iot.nextLink")}}"""
-    for name in _COLLECTIONS
+    for name in entities.COLLECTIONS
 )
 _VERDICT: Final = f"""case
     when rule is not null then {{'rule': rule, 'reason': reason}}
@@ -291,13 +206,8 @@ _OBSERVED: Final = f"""
     _file, _row, atom, time_text, result_text, quality, parameters,
     {_IS_CARRIER} as is_carrier, {_VERDICT} as verdict,
     case when is_carrier then {_RAW} else coalesce(_raw, {_RAW}) end as _raw,
-    coalesce(foi->'$.feature', place, datastream->'$.Thing.Locations[0].location',
-        datastream->'$.observedArea') as near,
-    coalesce(thing, {_text("(datastream->'$.Thing')", *_NAME)}) as thing,
-    coalesce(datastream_id, {_text("datastream", "@iot.id")}, link) as datastream_id,
-    coalesce(datastream_name, {_text("datastream", "name")}) as datastream_name,
-    coalesce(property, {_text("(datastream->'$.ObservedProperty')", "name")}) as property,
-    coalesce(unit, {_text("(datastream->'$.unitOfMeasurement')", *_UNIT)}) as unit"""
+    coalesce(foi->'$.feature', {sensorthings_pages.PLACES}) as near,
+    {sensorthings_pages.OF_DATASTREAM}"""
 
 
 def _observations(contract: SourceContract, members: Sequence[Member]) -> str:
@@ -310,7 +220,7 @@ def _observations(contract: SourceContract, members: Sequence[Member]) -> str:
         create temp view observations as
         select _file, _row, _raw, coalesce({by_contract}, {device}) as device,
             case when verdict is null then coalesce({channel}) end as channel, atom, time_text,
-            result_text, unit, {values.cell("quality")} as quality_code,
+            result_text, unit, {json_atoms.cell("quality")} as quality_code,
             point.lon as longitude, point.lat as latitude,
             case when parameters is not null
                 then '{{"parameters":' || parameters::varchar || '}}' end as attributes,

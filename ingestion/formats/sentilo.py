@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import clocks, columns, elements, instances
+from ingestion.reading import clocks, columns, instances, json_atoms
 from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -55,7 +55,8 @@ def _carried(objects: str, device: str) -> str:
             from sensors
         ),
         timed as (
-            select *, coalesce({elements.problem("sensor")}, {elements.problem("seen")}) as damage,
+            select *, coalesce({json_atoms.problem("sensor")}, {json_atoms.problem("seen")})
+                    as damage,
                 json_extract_string(seen, '$.timestamp') as stamp,
                 trim(regexp_replace(stamp, '{_STAMP}', '')) as zone,
                 string_split(coalesce(json_extract_string(seen, '$.location'),

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import columns, elements, instances, values
+from ingestion.reading import columns, instances, json_atoms
 from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -65,7 +65,7 @@ def _carried(objects: str, device: str) -> str:
                 case when is_pack then entity['ts'] else json_extract(item, '$.ts') end as ts,
                 case when is_pack then item
                     else coalesce(json_extract(item, '$.values'), item) end as pack,
-                {elements.problem("pack")} as damage
+                {json_atoms.problem("pack")} as damage
             from items
             where is_made or is_pack or sign = '[' and not json_exists(item, '$.value')
         ),
@@ -83,12 +83,12 @@ def _carried(objects: str, device: str) -> str:
             union all by name
             select _file, _row, entity_number, json_extract(item, '$.ts') as ts, key as channel,
                 case when sign = '[' then json_extract(item, '$.value') else item end as atom,
-                case when sign = '[' then {elements.problem("item")} end as damage
+                case when sign = '[' then {json_atoms.problem("item")} end as damage
             from items where not is_made and not is_pack
                 and case when sign = '[' then json_exists(item, '$.value') else key <> 'ts' end
         )
         select _file, _row, null::varchar as _raw, entity_number, channel, atom,
-            coalesce(told_device, {device}) as device, {values.cell("ts")} as time_text,
+            coalesce(told_device, {device}) as device, {json_atoms.cell("ts")} as time_text,
             case when damage is not null then 'layout' when ts is null then 'time_missing' end
                 as rule,
             case when damage is not null then damage

@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import elements, values
+from ingestion.reading import elements, json_atoms, values
 from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 
@@ -80,17 +80,18 @@ def read(
     return Reading(
         values.records("measured", contract),
         values.offer(connection, contract, "measured", form=form, are_quoted=are_quoted),
+        may_be_silent=False,
     )
 
 
-PROBLEM: Final = """case
-    when rule is not null then {'rule': rule, 'reason': reason}
-    when entity is null then {'rule': 'layout', 'reason': 'this is no JSON object: null'}
-    when len(map_keys(entity)) > len(list_distinct(map_keys(entity)))
-        then {'rule': 'layout', 'reason': 'an object names a key twice'} end"""
+PROBLEM: Final = f"""case
+    when rule is not null then {{'rule': rule, 'reason': reason}}
+    when entity is null then {{'rule': 'layout', 'reason': 'this is no JSON object: null'}}
+    when {json_atoms.map_names_twice("entity")}
+        then {{'rule': 'layout', 'reason': '{json_atoms.TWICE}'}} end"""
 """SQL of what is wrong with an object as a whole."""
 
 
 def text(name: str) -> str:
     """SQL of the text of a key of `entity`."""
-    return values.cell(f"entity['{name}']")
+    return json_atoms.cell(f"entity['{name}']")

@@ -163,33 +163,6 @@ def quality(rule: QualityRule | None, code: str) -> str:
     return f"case when coalesce({code}, '') = '' then 'good' {' '.join(whens)} else 'uncertain' end"
 
 
-def json_cell(atom: str) -> str:
-    """SQL of a JSON atom's text as delivered; null for JSON null."""
-    return f"case when json_type({atom}) <> 'NULL' then {atom}->>'$' end"
-
-
-def json_value(atom: str) -> str:
-    """SQL of a JSON atom as a number: numbers as they are, true as 1 and false as 0.
-
-    A number in quotes is text in JSON; `json_number` is for sources that quote numbers.
-    """
-    return f"""case
-        when json_type({atom}) in ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT')
-            then try_cast({atom} as double)
-        when json_type({atom}) = 'BOOLEAN' then cast(cast({atom} as boolean) as double) end"""
-
-
-def json_number(atom: str) -> str:
-    """SQL of a JSON atom as a number, also when it stands in quotes."""
-    quoted = number(f"({atom}->>'$')")
-    return f"case when json_type({atom}) = 'VARCHAR' then {quoted} else {json_value(atom)} end"
-
-
-def json_text(atom: str) -> str:
-    """SQL of a JSON atom that is text; null for every other kind."""
-    return f"case when json_type({atom}) = 'VARCHAR' then {atom}->>'$' end"
-
-
 def geojson_point(geometry: str) -> str:
     """SQL of the position of a GeoJSON Point, or of a Feature with one, as `{lon, lat}`.
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion.reading import clocks
+from ingestion.reading import clocks, json_atoms
 from ingestion.reading.offered import number, quality
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
@@ -92,8 +92,8 @@ def _query(contract: SourceContract, are_quoted: bool) -> str:
     result_time = clocks.parse("result_text", "iso8601").instant
     return f"""
         select _file, _row, device, channel, t, t_end, cell, value,
-            case when value is null and left(atom::varchar, 1) in ('"', '{{', '[') then cell
-                end as text,
+            case when value is null and ({json_atoms.is_text("atom")}
+                or {json_atoms.has_parts("atom")}) then cell end as text,
             unit, {quality(contract.delivery.quality, "quality_code")} as quality, quality_code,
             {result_time} as result_time, longitude, latitude, attributes,
             case when rule is not null then rule when time_rule is not null then time_rule
@@ -102,29 +102,19 @@ def _query(contract: SourceContract, are_quoted: bool) -> str:
                 when stop_text <> '' and t_end is null
                     then format('the end of the time ''{{}}'' cannot be read', time_text)
                 end as reason
-        from (select *, {value} as value from (select *, {cell("atom")} as cell from timed))
+        from (select *, {value} as value
+            from (select *, {json_atoms.cell("atom")} as cell from timed))
     """
-
-
-def cell(atom: str) -> str:
-    """SQL of the text of a JSON value; null for JSON null.
-
-    Its first sign says what it is; `json_type` would parse it once more.
-    """
-    return f"""case when left({atom}::varchar, 1) = '"' then ({atom}->>'$')
-        when {atom}::varchar <> 'null' then {atom}::varchar end"""
 
 
 def _value(contract: SourceContract, are_quoted: bool, texts: list[str]) -> str:
-    plain = "try_cast(cell as double)"
     quoted = "null::double"
     if are_quoted:
         quoted = number("cell")
         if texts:
             listed = ", ".join(literal(name) for name in texts)
             quoted = f"case when channel not in ({listed}) then {quoted} end"
-    return f"""case left(atom::varchar, 1) when '"' then {quoted}
-        when 't' then 1 when 'f' then 0 when '{{' then null when '[' then null else {plain} end"""
+    return json_atoms.value("atom", quoted)
 
 
 def records(source: str, contract: SourceContract) -> str:
