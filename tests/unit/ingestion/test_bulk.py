@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ingestion.formats import json_paths
 from ingestion.reading import bulk, lines
 from lakehouse.errors import DeliveryRefused
-from tests.unit.ingestion.lake import CSV, METER, RECEIVED, Lake, column
+from tests.unit.ingestion.lake import CSV, RECEIVED, Lake, column
 
 AT = "2026-10-19T10:00:00Z"
 QUIETLY = settings(
@@ -147,9 +147,9 @@ NODES = (
     "1", "1.50", "-0.0", "1E3", "1e400", "9223372036854775808", "0.12345678901234567890123", "007",
     "+1", "1.", ".5", "1_000", "NaN", "-Infinity", "Infinity", "null", "true", "false", "nul", '""',
     '"12"', '"1_000"', '"1,5"', '"NaN"', '"null"', '"-9999"', "-9999", '"v"', '" 8"', '"å"', "'a'",
-    '"\\u00e5"', '"\\ud800"', '"a\\nb"', '"\ufffd"', '"\x00"', '"\x1f"', "[]", "[1]", "[null]", "{}",
-    '{"v": 1}', '{"v": null}', '[{"v": 2}]', '"{\\"v\\": 1}"', '"\u2028"', f'"{AT}"', f'"{AT[:-1]}"',
-    "1 2", "", "1}", "/* 1 */ 1",
+    '"\\u00e5"', '"\\ud800"', '"a\\nb"', '"\ufffd"', '"\x00"', '"\x1f"', "[]", "[1]", "[null]",
+    "{}", '{"v": 1}', '{"v": null}', '[{"v": 2}]', '"{\\"v\\": 1}"', '"\u2028"', f'"{AT}"',
+    f'"{AT[:-1]}"', "1 2", "", "1}", "/* 1 */ 1",
 )  # fmt: skip
 NAMES = ('"id"', '"at"', '"v"', '"v"', '"w"', '"x"', '"V"', '"\\u0076"', '"v "', "v", '""')
 nodes = st.one_of(
