@@ -29,6 +29,7 @@ _LONGEST_LINE: Final = 16 << 20
 _STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
 _MARKS: Final = ("\ufeff", "\ufffd")
 """A byte order mark, and the character that stands for bytes that were no text."""
+_ESCAPED: Final = (rb"\u00",)
 _ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _NEVER: Final = "\x1d"
@@ -98,10 +99,13 @@ def json_lines(
     found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
     query = f"""select {found} from read_json({_paths(members)}, format = 'newline_delimited',
         columns = {{{columns}}}, ignore_errors = """
-    with _counted(members, _ESCAPES) as counts:
+    with _counted(members, _ESCAPED) as counts:
         # Strictly it stops at an object that names a key twice, and at what is no object.
         is_strict = _made(connection, f"{query} false)", "bulk_0")
-    if any(any(one.result().words) for one in counts):
+    are_escaped = [
+        member for member, one in zip(members, counts, strict=True) if any(one.result().words)
+    ]
+    if any(any(census(member.path, _ESCAPES).words) for member in are_escaped):
         if is_strict:
             connection.execute("drop table bulk_0")
         return None

@@ -66,7 +66,7 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
     def maintain() -> int:
         number = 0
         while not done.is_set():
-            patiently(lambda: DeltaTable(str(address)).optimize.compact())
+            patiently(DeltaTable(str(address)).optimize.compact)
             DeltaTable(str(address)).vacuum(dry_run=False, full=True)
             number += 1
         return number
