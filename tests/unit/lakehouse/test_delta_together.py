@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +34,7 @@ def patiently(work) -> int:
         try:
             work()
         except (LakeConflict, CommitFailedError):
+            time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - so that no two keep step
             continue
         return attempt
     raise AssertionError(f"still in conflict after {ATTEMPTS} attempts")
@@ -63,12 +66,16 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
             for n in range(2, COMMITS + 2)
         )  # fmt: skip
 
+    def compact() -> None:
+        DeltaTable(str(address)).optimize.compact()  # looks anew at each attempt
+
     def maintain() -> int:
         number = 0
         while not done.is_set():
-            patiently(DeltaTable(str(address)).optimize.compact)
+            patiently(compact)
             DeltaTable(str(address)).vacuum(dry_run=False, full=True)
             number += 1
+            done.wait(0.05)
         return number
 
     def read() -> list[tuple[int, int, int]]:
