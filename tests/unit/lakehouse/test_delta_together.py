@@ -101,7 +101,11 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
     assert added == sorted(added)
     assert all(number % WHOLE == 0 for number in added)
     assert {row[1:] for row in seen.result()} == {(WHOLE, 1)}
+    require_all_rows(address)
 
+
+def require_all_rows(address: Path) -> None:
+    """Every row that was added, once, and the last of those that were replaced."""
     found = delta.open_table(address).to_pyarrow_table()
     values = sorted(found.filter(pa.compute.field("day") == "added")["value"].to_pylist())
     assert values == sorted([0, *range(2, COMMITS + 2)] * WHOLE)
