@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import yaml
@@ -19,7 +21,6 @@ _CONTRACT = {
     "id": SOURCE,
     "version": "1.0.0",
     "status": "active",
-    "servers": [{"server": "inbox", "type": "local", "path": f"{SOURCE}/*", "format": "json"}],
     "schema": [
         {
             "name": "readings",
@@ -81,10 +82,19 @@ def lake(folder: Path, form: str) -> tuple[Settings, SourceContract]:
         "device": {"column": "sensor"},
         "narrow": {"channel": "property", "value": "value"},
     }
+    return source(folder, delivery, path=f"{SOURCE}/*")
+
+
+def source(
+    folder: Path, delivery: Mapping[str, Any], **server: str
+) -> tuple[Settings, SourceContract]:
+    """An empty lake with one source, delivered as told, from a server with a path or a location."""
     path = folder / "contracts" / "sources" / f"{SOURCE}.yaml"
     path.parent.mkdir(parents=True)
     properties = [*_CONTRACT["customProperties"], {"property": "delivery", "value": delivery}]
-    path.write_text(yaml.safe_dump(_CONTRACT | {"customProperties": properties}), "utf-8")
+    servers = [{"server": "only", "type": "custom", **server}]
+    contract = _CONTRACT | {"servers": servers, "customProperties": properties}
+    path.write_text(yaml.safe_dump(contract), "utf-8")
     settings = Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
     (settings.inbox / SOURCE).mkdir(parents=True)
     return settings, load_source(path)

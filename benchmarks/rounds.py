@@ -7,22 +7,36 @@ from collections.abc import Callable, Mapping
 from statistics import median
 
 
-def compare(ways: Mapping[str, Callable[[], object]], rounds: int = 5) -> None:
-    """Print the median seconds of each way, and its ratio to the first.
+def compare(
+    ways: Mapping[str, Callable[[], object]],
+    rounds: int = 5,
+    fewer: Mapping[str, int] | None = None,
+) -> None:
+    """Print the median seconds of each way, its ratio to the first, and its processor seconds.
+
+    Processor seconds are those of all threads of this process: on a busy machine they say more.
 
     Args:
         ways: What to time, by name; each is run once before the clock counts.
         rounds: Rounds of all ways in turn.
+        fewer: Rounds of ways that take minutes, by name.
     """
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
-            began = time.perf_counter()
+            if number > (fewer or {}).get(name, rounds):
+                continue
+            began = time.perf_counter(), time.process_time()
             way()
             if number:
-                taken[name].append(time.perf_counter() - began)
-    first = median(taken[next(iter(taken))])
-    for name, seconds in taken.items():
+                taken[name].append((time.perf_counter() - began[0], time.process_time() - began[1]))
+    first = median(seconds for seconds, _ in taken[next(iter(taken))])
+    for name, found in taken.items():
+        seconds, busy = zip(*found, strict=True)
         middle = median(seconds)
         spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
-        print(f"{name:45} {middle:8.3f} s  ({spread})  {middle / first:5.2f}")
+        print(
+            f"{name:45} {middle:8.3f} s  ({spread})  {middle / first:5.2f}"
+            f"  processor {median(busy):7.3f} s"
+            + (f"  {len(found)} rounds" if len(found) < rounds else "")
+        )

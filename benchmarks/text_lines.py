@@ -8,7 +8,7 @@ Run: python -m benchmarks.text_lines
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ class Layout:
     delimiter: str
     quote: str
     line: str
+    encoding: str = "utf-8"
 
 
 PLAIN = Layout(
@@ -43,6 +44,11 @@ PLAIN = Layout(
     ";",
     "",
     "{n};DHT22;4315;57.146;-2.114;2018-10-01T00:02:19;{v};67.50",
+)
+LATIN = replace(
+    PLAIN,
+    line="{n};DHT22;Södermalm;57.146;-2.114;2018-10-01T00:02:19;{v};67.50",
+    encoding="latin-1",
 )
 QUOTED = Layout(
     "entsoe_prices",
@@ -60,7 +66,7 @@ def by_parser(path: Path, layout: Layout) -> None:
         connection.execute(
             f"""create table fields as from read_csv('{path}', delim='{layout.delimiter}',
                 quote='{layout.quote}', escape='{layout.quote}', header=true, auto_detect=false,
-                columns={{{columns}}})"""
+                encoding='{layout.encoding}', columns={{{columns}}})"""
         )
 
 
@@ -70,7 +76,7 @@ def by_lines(path: Path, layout: Layout) -> None:
     landed = Landed(Offer(path.name, path, datetime.now(UTC)), "0" * 64, path, path.stat().st_size)
     member = Member(0, landed, None, path)
     with duckdb.connect(config={"threads": 2}) as connection:
-        lines.load(connection, [member], "utf-8", skip=1, table="lines_0")
+        lines.load(connection, [member], layout.encoding, skip=1, table="lines_0")
         split_lines(connection, layout.header, contract, 0)
         connection.execute("create table fields as from fields_0")
 
@@ -78,9 +84,9 @@ def by_lines(path: Path, layout: Layout) -> None:
 def main() -> None:
     """Write the files and compare."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, layout in (("plain", PLAIN), ("quoted", QUOTED)):
+        for name, layout in (("plain", PLAIN), ("latin-1", LATIN), ("quoted", QUOTED)):
             path = Path(folder) / f"{name}.csv"
-            with path.open("w", encoding="utf-8") as file:
+            with path.open("w", encoding=layout.encoding) as file:
                 file.write(layout.delimiter.join(layout.header) + "\n")
                 rows = (layout.line.format(n=n, v=n % 40) + "\n" for n in range(ROWS))
                 file.writelines(rows)

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, which others may be using.
+settings.register_profile("anywhere", deadline=None)
+settings.load_profile("anywhere")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

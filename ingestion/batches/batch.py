@@ -12,10 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.archives import unpack
-from ingestion.batches import committing, completeness, novelty, receipts, reconsidered, rules
+from ingestion.batches import committing, completeness, judging, novelty, receipts, reconsidered
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
-from ingestion.reading.offered import show
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
 from lakehouse.ledger import Receipt, require_balance
@@ -65,15 +64,13 @@ def take(
         connection.execute(f"set temp_directory = '{scratch}'")
         _show_files(connection, members)
         reading = FORMATS[contract.delivery.format].read(connection, members, contract)
-        given = show(connection, reading)
-        if again:
-            given |= {"quality", "quality_code"}
-        rules.judge(connection, settings, contract, given, may_be_silent=reading.may_be_silent)
+        released = frozenset({"quality", "quality_code"}) if again else frozenset()
+        given = judging.judge(connection, settings, contract, reading, keep=released)
         if again:
             reconsidered.waive(connection, again)
-        rules.require_no_drift(connection, contract)
+        judging.require_no_drift(connection, contract)
         identity = batch_id(contract, deliveries, again)
-        novelty.compare(connection, settings, contract, identity, reading.raw)
+        novelty.compare(connection, settings, contract, identity, given, reading.raw)
         if again:
             reconsidered.compare(connection, settings, contract, deliveries)
         accounted = receipts.of(connection, contract, deliveries, again)

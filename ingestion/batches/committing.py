@@ -79,7 +79,7 @@ def commit(
     done = delta.append_query(
         bronze,
         connection,
-        _landing(given, number, landed_at, daily_from),
+        _landing(_named(connection, contract), given, number, landed_at, daily_from),
         tables.TELEMETRY,
         partition_by=["partition_date"],
         marks={"batch": number}
@@ -100,7 +100,9 @@ def commit(
 _INSTANTS = {"t_end": "phenomenon_time_end", "result_time": "result_time"}
 
 
-def _landing(given: frozenset[str], number: int, landed_at: str, daily_from: int) -> str:
+def _landing(
+    named: str, given: frozenset[str], number: int, landed_at: str, daily_from: int
+) -> str:
     """The query of the rows that land. Columns that no row has are left to be null."""
     optional = []
     for name in rules.OPTIONAL:
@@ -112,13 +114,35 @@ def _landing(given: frozenset[str], number: int, landed_at: str, daily_from: int
             optional.append(name)
     day = "t::date"
     return f"""
-        select device, channel, make_timestamptz(epoch_us(t)) as phenomenon_time,
-            {", ".join(optional)}, unit, {number}::bigint as _batch, _delivery, _member, _row,
+        select device, {named}, make_timestamptz(epoch_us(t)) as phenomenon_time,
+            {", ".join(optional)}, {number}::bigint as _batch, _delivery, _member, _row,
             make_timestamptz(epoch_us(received_at)) as _received_at, {landed_at} as _landed_at,
             case when year({day}) >= {daily_from} then {day}
                 else make_date(year({day}), 1, 1) end as partition_date
         from judged join files using (_file)
         where verdict = 'sound' and _id not in (from repeats)"""
+
+
+def _named(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
+    """SQL of the columns `channel` and `unit`.
+
+    If the contract names the channel of every sound row they are ENUMs, which are written to
+    Parquet without a look at each text.
+    """
+    known = "select bool_and(place is not null) from judgements where rule is null"
+    if not connection.execute(known).fetchall()[0][0]:
+        return "channel, unit"
+    for name, words in (
+        ("name", {channel.name for channel in contract.channels}),
+        ("unit", {channel.unit for channel in contract.channels if channel.unit}),
+    ):
+        listed = ", ".join(literal(word) for word in sorted(words))
+        connection.execute(
+            f"""create type channel_{name} as enum ({listed});
+            set variable written_{name} = getvariable('channel_{name}')::channel_{name}[]"""
+        )
+    return """getvariable('written_name')[place] as channel,
+            getvariable('written_unit')[place] as unit"""
 
 
 def _rows(

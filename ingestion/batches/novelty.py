@@ -16,6 +16,7 @@ from typing import Final
 import duckdb
 
 from ingestion.batches import uplinks
+from ingestion.reading.offered import Lines
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import delta_scan, literal, load
@@ -39,7 +40,8 @@ def compare(
     settings: Settings,
     contract: SourceContract,
     batch_id: str,
-    raw: Callable[[], str] | None = None,
+    given: frozenset[str],
+    raw: Callable[[Lines], str] | None = None,
 ) -> None:
     """Make `repeats(_id)`, the sound rows that are duplicates, `uplink_readings` and `broken`.
 
@@ -53,10 +55,11 @@ def compare(
         settings: Says where the lake is.
         contract: The source.
         batch_id: The identity of this batch.
-        raw: Makes the query of the records as delivered, if `records` lacks their text.
+        given: The columns that are not null in every row.
+        raw: Makes the query of some records as delivered, if `records` lacks their text.
     """
     connection.execute("create temp table repeats (_id bigint)")
-    connection.execute(_UPLINKS)
+    connection.execute(f"{_UPLINKS} and {'attributes' in given}")
     _repeats_in_batch(connection)
     _repeats_of_bronze(connection, settings, contract)
     _broken(connection, settings, contract, batch_id, raw)
@@ -133,17 +136,15 @@ def _broken(
     settings: Settings,
     contract: SourceContract,
     batch_id: str,
-    raw: Callable[[], str] | None,
+    raw: Callable[[Lines], str] | None,
 ) -> None:
     connection.execute(
         """
         create temp table failures as
-        select _file, _row, channel, rule, reason from judged where verdict = 'broken';
+        select _file, _row, channel, rule, reason from judged where verdict = 'broken'
         """
     )
-    records = "(select null::integer as _file, null::bigint as _row, null::varchar as _raw)"
-    if connection.execute("select exists (from failures)").fetchall()[0][0]:
-        records = f"({raw()})" if raw else "records"
+    records = f"({raw(_lines_of(connection))})" if raw else "records"
     if delta.exists(tables.quarantine(settings, contract.id)):
         load(connection, "delta")
     connection.execute(
@@ -161,6 +162,17 @@ def _broken(
         from told w
         """
     )
+
+
+def _lines_of(connection: duckdb.DuckDBPyConnection) -> Lines:
+    """The lines that have failed."""
+    found: Lines = {
+        file: connection.execute(
+            "select distinct _row from failures where _file = ?", [file]
+        ).fetchnumpy()["_row"]
+        for (file,) in connection.execute("select distinct _file from failures").fetchall()
+    }
+    return found
 
 
 def _is_repeat(settings: Settings, contract: SourceContract, batch_id: str) -> str:

@@ -13,9 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.batches import units
-from ingestion.reading.offered import OFFERED
 from lakehouse.contracts import SourceContract
-from lakehouse.errors import DeliveryRefused, Problem
+from lakehouse.duck import literal
 from lakehouse.settings import Settings
 
 FUTURE_MINUTES: Final = 10
@@ -27,7 +26,8 @@ tells what the others have in common. They are counted, never quarantined."""
 
 _CHANNELS: Final = pa.schema(
     [
-        pa.field("channel", pa.string()),
+        pa.field("place", pa.int32()),
+        pa.field("name", pa.string()),
         pa.field("devices", pa.string()),
         pa.field("delivered_as", pa.string()),
         pa.field("is_number", pa.bool_()),
@@ -39,127 +39,122 @@ _CHANNELS: Final = pa.schema(
 )
 
 
-def judge(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: SourceContract,
-    given: frozenset[str],
-    *,
-    may_be_silent: bool = True,
-) -> None:
-    """Make view `judged` from `records` and `offered`: each row with its verdict.
-
-    A record that gave no row at all is a broken one, never a lost one. Channels get the name
-    that the contract gives them. Adds `_id` (which tells one row of the batch from another),
-    `unit`, `is_known` (the contract names the channel), `verdict` (`sound`, `broken` or
-    `filtered`), `rule` and `reason`.
-
-    Args:
-        connection: Holds `records`, `offered` and `files(_file, received_at, …)`.
-        settings: Says where the vocabulary of units is.
-        contract: Says which channels there are and what they may measure.
-        given: The columns that are not null in every row; only they are copied.
-        may_be_silent: Whether there can be records without a row, so that they are looked for.
-    """
-    connection.register("channels", _channels(contract))
-    connection.register("unit_names", units.names(settings))
-    has_patterns = any(channel.devices != ".*" for channel in contract.channels)
-    if has_patterns:
-        connection.execute(_MAPPED)
-    kept = [name for name in OPTIONAL if name in given]
-    connection.execute(
-        f"""
-        create temp table judgements as
-        with {_known(has_patterns)}, ruled as (select *, {_rule(contract)} as rule from known)
-        select _file, _row, device, channel, t, {"".join(f"{name}, " for name in kept)}
-            case when is_known then unit else coalesce(unit_named, unit_told) end as unit,
-            is_known, cell, rule,
-            coalesce(found_reason, {_REASON}) as reason
-        from ruled
-        """
-    )
-    if may_be_silent:
-        connection.execute(_SILENT)
-    absent = [f"{_ABSENT.get(name, 'null')}::{OFFERED[name]} as {name}"
-              for name in OPTIONAL if name not in given]  # fmt: skip
-    connection.execute(
-        f"""
-        create temp view judged as
-        select rowid as _id, *, {"".join(f"{column}, " for column in absent)}
-            case when rule is null then 'sound' when rule in {LEFT_OUT} then 'filtered'
-                else 'broken' end as verdict
-        from judgements
-        """
-    )
-    connection.unregister("channels")
-    connection.unregister("unit_names")
-
-
 OPTIONAL: Final = (
     "t_end", "value", "text", "quality", "quality_code", "result_time", "longitude", "latitude",
     "attributes",
 )  # fmt: skip
 """Columns of offered rows that a format need not give."""
 
-_ABSENT: Final = {"quality": "'good'"}
 
-# A join by equality is a hash join; with a pattern in it every row would be held against every
-# channel. So patterns are held against the devices that there are, once.
-_MAPPED: Final = """
-create temp table mapped as
-select d.device as mapped_device, c.*
-from (select distinct device, channel from offered) d
-join channels c on d.channel = c.delivered_as and regexp_full_match(d.device, c.devices)"""
+def apply(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    given: frozenset[str],
+) -> None:
+    """Make table `judgements` of the offered rows with the rule that each breaks, in their order.
 
+    Adds the `place` of the row's channel in the contract's lists (`channel_name`, `channel_unit`
+    and others, DuckDB variables; null for a channel that it does not name), `rule` and `reason`;
+    `channel` is null where the place tells it, and so is `unit`, which is left out like the
+    `OPTIONAL` columns if it is not given.
 
-def _known(has_patterns: bool) -> str:
-    """SQL of the offered rows with what the contract, the vocabulary and the file say of each."""
-    channels = "(select null as mapped_device, * from channels)"
-    same_device = ""
-    if has_patterns:
-        channels, same_device = "mapped", "and o.device = c.mapped_device"
-    return f"""known as (
-        select o.* exclude (rule, reason, channel, unit, quality),
-            o.rule as found_rule, o.reason as found_reason,
-            coalesce(o.quality, 'good') as quality,
-            coalesce(c.channel, o.channel) as channel, o.channel as delivered_as,
-            c.channel is not null as is_known,
-            c.* exclude (channel, devices, delivered_as, mapped_device),
-            o.unit as unit_told, n.unit as unit_named, f.received_at
-        from offered o
-        join files f using (_file)
-        left join {channels} c on o.channel = c.delivered_as {same_device}
-        left join unit_names n on o.unit = n.name
-    )"""
-
-
-_SILENT: Final = """
-insert into judgements by name
-select _file, _row, false as is_known, 'no_measurement' as rule,
-    'the record carries no measurement' as reason
-from records anti join judgements using (_file, _row)"""
-
-
-def require_no_drift(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> None:
-    """Refuse a delivery that has channels the contract does not name, if it is frozen.
-
-    Raises:
-        DeliveryRefused: Naming the channels.
+    Args:
+        connection: Holds `offered` and `files(_file, received_at, …)`.
+        settings: Says where the vocabulary of units is.
+        contract: Says which channels there are and what they may measure.
+        given: The columns that are not null in every row; only they are copied.
     """
-    if contract.delivery.drift != "freeze":
-        return
-    found = connection.execute(
-        """select distinct f.name, j.channel from judged j join files f using (_file)
-        where j.rule = 'channel_unknown' order by all limit 10"""
-    ).fetchall()
-    if found:
-        raise DeliveryRefused(
-            Problem(
-                found[0][0],
-                f"channels are new: {', '.join(channel for _, channel in found)}",
-                "Add them to the contract, or set delivery.drift to evolve.",
-            )
+    placed = _tell_channels(connection, contract)
+    connection.execute(
+        """set variable received_at = (select list(f.received_at order by number)
+            from range((select max(_file) + 1 from files)) r(number)
+            left join files f on f._file = number)"""
+    )
+    if "unit" in given:
+        _tell_units(connection, settings)
+    kept = [name for name in ("_file", "_row", *OPTIONAL) if name in given]
+    if "unit" in given:
+        kept.append("case when place is null then coalesce(unit_named, unit_told) end as unit")
+    connection.execute(
+        f"""
+        create or replace temp table judgements as
+        with placed as ({placed}), {_known("unit" in given)},
+        ruled as (select *, {_rule(contract)} as rule from known)
+        select {", ".join(kept)}, device, t, place,
+            case when place is null then delivered_as end as channel, cell, rule,
+            coalesce(found_reason, {_REASON}) as reason
+        from ruled
+        """
+    )
+
+
+# What the contract says of a channel is found by its place in lists, not by a join: a join costs
+# more, and DuckDB does not keep the order of the rows through one.
+_FEW: Final = 16
+"""Up to so many channels a list of them is looked through faster than an ENUM finds one."""
+_SAID: Final = ("is_number", "minimum", "maximum", "unit", "keeps_empty")
+
+
+def _tell_channels(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
+    """Make a list of each property of the channels.
+
+    Returns:
+        SQL of the offered rows with the `place` of their channel in the lists, null for one that
+        the contract does not name.
+    """
+    connection.register("channels", _channels(contract))
+    for name in ("name", "delivered_as", *_SAID):
+        connection.execute(
+            f"set variable channel_{name} = (select list({name} order by place) from channels)"
         )
+    placed = "select *, list_position(getvariable('channel_delivered_as'), channel) as place"
+    if any(channel.devices != ".*" for channel in contract.channels):
+        # Patterns are held against the devices that there are, once.
+        connection.execute(
+            """
+            create or replace temp table mapped as
+            select d.device, d.channel, c.place
+            from (select distinct device, channel from offered) d
+            join channels c
+                on d.channel = c.delivered_as and regexp_full_match(d.device, c.devices)
+            """
+        )
+        return "select o.*, c.place from offered o left join mapped c using (device, channel)"
+    connection.unregister("channels")
+    if len(contract.channels) > _FEW:
+        names = ", ".join(literal(one.delivered_as) for one in contract.channels)
+        connection.execute("drop type if exists delivered")
+        connection.execute(f"create type delivered as enum ({names})")
+        placed = "select *, enum_code(try_cast(channel as delivered)) + 1 as place"
+    return f"{placed} from offered"
+
+
+def _tell_units(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make the lists of unit names and of the units that they stand for."""
+    connection.register("unit_names", units.names(settings))
+    connection.execute(
+        """
+        drop type if exists unit_name;
+        create type unit_name as enum (select name from unit_names order by name);
+        set variable named_units = (select list(unit order by name::unit_name) from unit_names)
+        """
+    )
+    connection.unregister("unit_names")
+
+
+def _known(has_units: bool) -> str:
+    """SQL of the rows with what the contract, the vocabulary and the file say of each."""
+    said = ", ".join(f"getvariable('channel_{name}')[place] as {name}" for name in _SAID)
+    named = "getvariable('named_units')[enum_code(try_cast(unit as unit_name)) + 1]"
+    return f"""known as (
+        select * exclude (rule, reason, channel, unit, quality),
+            rule as found_rule, reason as found_reason,
+            coalesce(quality, 'good') as quality,
+            channel as delivered_as, place is not null as is_known, {said},
+            unit as unit_told, {named if has_units else "null::varchar"} as unit_named,
+            getvariable('received_at')[_file + 1] as received_at
+        from placed)"""
 
 
 def _rule(contract: SourceContract) -> str:
@@ -209,7 +204,8 @@ def _channels(contract: SourceContract) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {
-                "channel": channel.name,
+                "place": place,
+                "name": channel.name,
                 "devices": channel.devices,
                 "delivered_as": channel.delivered_as,
                 "is_number": channel.logical_type in ("number", "integer"),
@@ -218,7 +214,7 @@ def _channels(contract: SourceContract) -> pa.Table:
                 "unit": channel.unit,
                 "keeps_empty": channel.empty == "quarantine" or channel.required,
             }
-            for channel in contract.channels
+            for place, channel in enumerate(contract.channels, start=1)
         ],
         _CHANNELS,
     )

@@ -10,13 +10,15 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 
 import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.reading import bulk, columns, lines, trailers
-from ingestion.reading.offered import Reading, together
+from ingestion.reading.offered import InOrder, Reading, together
+from ingestion.reading.picked import picked
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import literal
@@ -36,11 +38,19 @@ def read(
     def header_of(member: Member) -> tuple[str, ...]:
         return headers[member.number]
 
-    groups = groupby(sorted(members, key=header_of), key=header_of)
+    alike = groupby(sorted(members, key=header_of), key=header_of)
+    groups = [(header, list(group)) for header, group in alike]
+    is_clean_text = (
+        codecs.lookup(contract.delivery.csv.encoding).name == "utf-8"
+        and contract.delivery.complete.trailer is None
+    )
+    if is_clean_text and columns.is_plain(contract) and len(groups) == 1:
+        return _read_in_order(connection, contract, *groups[0])
+    read_alike = _read_in_bulk if is_clean_text else _read_by_line
     return together(
         [
-            _read_alike(connection, list(alike), header, contract, number)
-            for number, (header, alike) in enumerate(groups)
+            read_alike(connection, contract, header, group, number)
+            for number, (header, group) in enumerate(groups)
         ]
     )
 
@@ -107,52 +117,114 @@ def _field_pattern(dialect: CsvDialect) -> str:
     return f"({quote}(?:[^{quote}]|{quote}{quote})*{quote}|[^{quote}{delimiter}]*){delimiter}"
 
 
-def _read_alike(
+def _read_in_order(
     connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    header: tuple[str, ...],
     contract: SourceContract,
-    group: int,
+    header: tuple[str, ...],
+    members: Sequence[Member],
 ) -> Reading:
-    """Read files that have the same header."""
-    dialect, table = contract.delivery.csv, f"lines_{group}"
+    """Read files that have the same header, if every row of them is plain."""
+    stream = bulk.csv_stream(connection, members, header, contract.delivery.csv)
+    if stream is None:
+        return _read_in_bulk(connection, contract, header, members)
+    order = InOrder(
+        skip=stream.skip,
+        width=columns.width(contract, _others(contract, header)),
+        lines=stream.lines,
+        suspect=(),
+        otherwise=lambda: _read_in_bulk(connection, contract, header, members),
+    )
+    dialect = contract.delivery.csv
+    offered = columns.offer_in_order(
+        connection,
+        contract,
+        members,
+        f"(select *, false as is_odd from {stream.relation})",
+        _cell(dialect, header, "c{}"),
+        decimal=dialect.decimal,
+        others=_others(contract, header),
+    )
+    return Reading("", offered, partial(picked, connection, members), False, order)
 
-    def load() -> str:
-        lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
-        trailers.take(connection, members, contract, table)
-        return f"select _file, _row, _raw from {table}"
 
-    source = None
-    has_trailer = contract.delivery.complete.trailer is not None
-    if codecs.lookup(dialect.encoding).name == "utf-8" and not has_trailer:
-        source = bulk.delimited(connection, members, header, dialect, group)
+def _read_in_bulk(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    header: tuple[str, ...],
+    members: Sequence[Member],
+    group: int = 0,
+) -> Reading:
+    """Read files that have the same header by their line numbers, whole if it can be."""
+    source = bulk.delimited(connection, members, header, contract.delivery.csv, group)
     if source is None:
-        records, raw = load(), None
-        split_lines(connection, header, contract, group)
-        source = f"fields_{group}"
-    else:
-        records, raw = f"select _file, _row, null::varchar as _raw from {source}", load
-        source = f"(select *, null as layout_rule, null as layout_problem from {source})"
-    markers = ", ".join(literal(marker) for marker in dialect.null_markers) or "''"
+        return _read_by_line(connection, contract, header, members, group)
+    whole = f"(select *, null as layout_rule, null as layout_problem from {source})"
+    return Reading(
+        f"select _file, _row, null::varchar as _raw from {source}",
+        _offered(connection, contract, header, members, whole, "c{}", group),
+        partial(picked, connection, members, group=group),
+        may_be_silent=False,
+    )
 
-    def cell(name: str) -> str:
-        place = header.index(name) + 1
-        text = f"f[{place}]" if raw is None else f"c{place}"
-        return f"case when {text} not in ({markers}) then {text} end"
 
-    used = columns.names(contract)
-    is_data = dialect.extra_columns is None
-    rows = columns.offer(
+def _read_by_line(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    header: tuple[str, ...],
+    members: Sequence[Member],
+    group: int = 0,
+) -> Reading:
+    """Read files that have the same header line by line; each broken line keeps its text."""
+    dialect, table = contract.delivery.csv, f"lines_{group}"
+    lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
+    trailers.take(connection, members, contract, table)
+    split_lines(connection, header, contract, group)
+    return Reading(
+        f"select _file, _row, _raw from {table}",
+        _offered(connection, contract, header, members, f"fields_{group}", "f[{}]", group),
+        may_be_silent=False,
+    )
+
+
+def _offered(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    header: tuple[str, ...],
+    members: Sequence[Member],
+    source: str,
+    place: str,
+    group: int,
+) -> str:
+    dialect = contract.delivery.csv
+    return columns.offer(
         connection,
         contract,
         members,
         source,
-        cell,
+        _cell(dialect, header, place),
         decimal=dialect.decimal,
         group=group,
-        others=[name for name in header if name and name not in used] if is_data else [],
+        others=_others(contract, header),
     )
-    return Reading(records, rows, raw, may_be_silent=False)
+
+
+def _cell(dialect: CsvDialect, header: tuple[str, ...], place: str) -> columns.Cell:
+    """How the cell of a column is written, where `place` says how that of a number is."""
+    markers = ", ".join(literal(marker) for marker in dialect.null_markers) or "''"
+
+    def cell(name: str) -> str:
+        text = place.format(header.index(name) + 1)
+        return f"case when {text} not in ({markers}) then {text} end"
+
+    return cell
+
+
+def _others(contract: SourceContract, header: tuple[str, ...]) -> list[str]:
+    """Columns that the contract does not name, where they are data."""
+    if contract.delivery.csv.extra_columns is not None:
+        return []
+    used = columns.names(contract)
+    return [name for name in header if name and name not in used]
 
 
 def split_lines(

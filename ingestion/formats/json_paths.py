@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
-from ingestion.reading import bulk, cells, columns, lines, paths
+from ingestion.reading import bulk, cells, columns, paths
 from ingestion.reading.cells import Row
-from ingestion.reading.offered import Reading, number, together
+from ingestion.reading.offered import InOrder, Reading, number, together
 from ingestion.reading.paths import Json
+from ingestion.reading.picked import picked
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
 
@@ -30,9 +32,6 @@ Derive = Callable[[paths.Match], dict[str, str | None]]
 _LONGEST_LINE: Final = 16 << 20
 _SHOWN: Final = 100_000
 """Characters of a document that is not taken apart and goes to quarantine."""
-_REWRITTEN: Final = """(contains({cell}, '.') or contains({cell}, 'e'))
-    and try_cast({cell} as double) is not null"""
-"""Whether a cell may be a number that DuckDB has written in its own way: 1.50 as 1.5."""
 _DEEP: Final = "the document is nested deeper than any record is"
 
 
@@ -51,45 +50,73 @@ def read(
         ContractError: A path of the contract is none.
         DeliveryRefused: A file is a web page or XML, or has a line longer than 16 MiB.
     """
+    if not _is_flat(contract):
+        where = contract.delivery.records or "$"
+        return cells.reading(connection, members, contract, records(members, contract, where))
+    stream = None
+    if columns.is_plain(contract):
+        stream = bulk.json_stream(connection, members, columns.names(contract))
+    if stream is None:
+        return _numbered(connection, members, contract)
+    offered = columns.offer_in_order(
+        connection,
+        contract,
+        members,
+        f"(select *, {_is_odd(contract)} as is_odd from {stream.relation})",
+        _cell(contract),
+        decimal=contract.delivery.csv.decimal,
+    )
+    order = InOrder(
+        skip=0,
+        width=columns.width(contract),
+        lines=stream.lines,
+        suspect=_SUSPECT,
+        otherwise=lambda: _numbered(connection, members, contract),
+    )
+    return Reading("", offered, partial(picked, connection, members), False, order)
+
+
+_SUSPECT: Final = (
+    columns.ODD, "time_missing", "time_unreadable", "value_unreadable", "value_not_finite",
+)  # fmt: skip
+"""Of a line that gave nothing, and of a list, an object or a word where a number should be."""
+
+
+def _numbered(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
+) -> Reading:
+    """Read flat objects by line number: the plain ones by DuckDB, the others one by one."""
     where = contract.delivery.records or "$"
-    source = _flat_lines(connection, members, contract)
+    source = bulk.json_lines(connection, members, columns.names(contract))
     if source is None:
         return cells.reading(connection, members, contract, records(members, contract, where))
     odd = _odd_lines(connection, contract, source)
-    readings = [_plain(connection, members, contract, source)]
+    plain = f"""(select *, null as layout_rule, null as layout_problem
+        from {source} anti join odd using (_file, _row))"""
+    offered = columns.offer(
+        connection,
+        contract,
+        members,
+        plain,
+        _cell(contract),
+        decimal=contract.delivery.csv.decimal,
+    )
+    raw = partial(picked, connection, members)
+    readings = [Reading(f"select _file, _row, null::varchar as _raw from {plain}", offered, raw)]
     if odd:
         rows = records(members, contract, where, lines=odd)
         readings.append(cells.reading(connection, members, contract, rows, group=1))
     return together(readings)
 
 
-def _plain(
-    connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    contract: SourceContract,
-    source: str,
-) -> Reading:
-    """Offer the lines that have nothing odd, as DuckDB has read them."""
-
-    def raw() -> str:
-        lines.load(connection, members, "utf-8")
-        return "select _file, _row, _raw from lines anti join odd using (_file, _row)"
-
+def _cell(contract: SourceContract) -> columns.Cell:
     markers, names = cells.null_markers(contract), columns.names(contract)
 
     def cell(name: str) -> str:
         text = f"c{names.index(name) + 1}"
         return f"case when {text} not in ({markers}) then {text} end"
 
-    plain = f"""(select *, null as layout_rule, null as layout_problem
-        from {source} anti join odd using (_file, _row))"""
-    decimal = contract.delivery.csv.decimal
-    return Reading(
-        f"select _file, _row, null::varchar as _raw from {plain}",
-        columns.offer(connection, contract, members, plain, cell, decimal=decimal),
-        raw,
-        may_be_silent=False,
-    )
+    return cell
 
 
 def _odd_lines(
@@ -97,25 +124,17 @@ def _odd_lines(
 ) -> frozenset[tuple[int, int]]:
     """The lines that another reader must look at; makes table `odd(_file, _row)` of them.
 
-    They are those that gave nothing at all, and those where a number should be and is none, or is
-    one where a text should be: a list, an object, a word and the digits of a number are told apart
-    only by a reader that keeps the text.
+    They are those that gave nothing at all, those where a number should be and is none, and those
+    that look odd to `_is_odd`.
     """
     names = columns.names(contract)
-    narrow = contract.delivery.narrow
-    numbers = [narrow.value] if narrow else [one.delivered_as for one in contract.channels]
     decimal = contract.delivery.csv.decimal
     is_odd = [" and ".join(f"c{place} is null" for place in range(1, len(names) + 1))]
-    for name in dict.fromkeys(numbers):
+    for name in _values(contract):
         cell = f"c{names.index(name) + 1}"
         read_as = number(cell, decimal)
         is_odd.append(f"{cell} is not null and coalesce(not isfinite({read_as}), true)")
-    for name in names:
-        cell = f"c{names.index(name) + 1}"
-        if name not in numbers:
-            is_odd.append(f"starts_with({cell}, '[') or starts_with({cell}, '{{')")
-        if name not in (*numbers, *_times(contract)):  # numbers that are times stay the same times
-            is_odd.append(f"{cell} < ':' and {_REWRITTEN.format(cell=cell)}")
+    is_odd.append(f"coalesce({_is_odd(contract)}, false)")
     connection.execute(
         f"""create temp table odd as
         select _file, _row from {source} where {" or ".join(f"({one})" for one in is_odd)}"""
@@ -123,24 +142,46 @@ def _odd_lines(
     return frozenset(connection.execute("from odd").fetchall())
 
 
-def _times(contract: SourceContract) -> tuple[str, ...]:
-    time = contract.delivery.time
-    return (*time.columns, *time.end_columns) if time else ()
+def _values(contract: SourceContract) -> set[str]:
+    """The names whose cells must be numbers."""
+    narrow = contract.delivery.narrow
+    return {narrow.value} if narrow else {one.delivered_as for one in contract.channels}
 
 
-def _flat_lines(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> str | None:
-    """The rows of lines that are one flat object each, if the files are such."""
+def _is_odd(contract: SourceContract) -> str:
+    """SQL: whether another reader must look at a line, because of a cell that is no number.
+
+    A list and an object look like a text to DuckDB, and it writes 1.50 as 1.5, which matters
+    where the digits are a name. Beginnings are compared, which costs next to nothing.
+    """
+    delivery, names = contract.delivery, columns.names(contract)
+    position = delivery.position
+    read_as_numbers = {position.longitude, position.latitude} if position else set()
+    if delivery.time and (delivery.time.format.startswith("epoch")):
+        read_as_numbers |= {*delivery.time.columns, *delivery.time.end_columns}
+    odd = ["false"]
+    for place, name in enumerate(names, start=1):
+        cell = f"c{place}"
+        if name in _values(contract):
+            continue
+        odd.append(f"({cell} >= '[' and {cell} < '\\') or ({cell} >= '{{' and {cell} < '|')")
+        if name not in read_as_numbers:
+            odd.append(
+                f"""({cell} >= '-' and {cell} < ':' and regexp_matches({cell}, '[.eE]')
+                and try_cast({cell} as double) is not null)"""
+            )
+    return " or ".join(odd)
+
+
+def _is_flat(contract: SourceContract) -> bool:
+    """Whether a contract reads lines that are one flat object each."""
     names = columns.names(contract)
     delivery, place = contract.delivery, f"{contract.path}: schema[0].properties"
     if delivery.framing != "lines" or delivery.records or delivery.time is None:
-        return None
+        return False
     if delivery.time.sequence or any(c.logical_type == "string" for c in contract.channels):
-        return None  # the text of a number would be DuckDB's, not the supplier's
-    if any(paths.parse(name, place) != paths.Path(name, "", 0, (name,)) for name in names):
-        return None
-    return bulk.json_lines(connection, members, names)
+        return False  # the text of a number would be DuckDB's, not the supplier's
+    return all(paths.parse(name, place) == paths.Path(name, "", 0, (name,)) for name in names)
 
 
 def records(

@@ -14,7 +14,7 @@ from ingestion.onboarding.columns_found import Found, channel, plain_name
 from ingestion.onboarding.meanings import Meaning
 from ingestion.onboarding.recognition import Recognised, provisional
 from ingestion.onboarding.samples import Sample
-from ingestion.reading.offered import show
+from ingestion.reading.offered import numbered, show
 from lakehouse.contracts import Vocabulary
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import connect
@@ -129,7 +129,7 @@ def _span(sample: Sample, recognised: Recognised, columns: tuple[str, ...], zone
     contract = provisional(recognised.name, recognised.framing, rule)
     with connect(extensions=()) as connection:
         reading = FORMATS[recognised.name].read(connection, sample.members, contract)
-        show(connection, reading)
+        show(connection, numbered(reading))
         try:
             return str(connection.execute("select min(t), max(t) from offered").fetchall())
         except duckdb.Error as error:  # what cannot be read is no offset either

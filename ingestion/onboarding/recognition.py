@@ -21,7 +21,7 @@ from ingestion.deliveries import Member
 from ingestion.formats import FORMATS
 from ingestion.onboarding.dialects import decode
 from ingestion.onboarding.samples import Sample
-from ingestion.reading.offered import show
+from ingestion.reading.offered import numbered, show
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import Delivery, TimeRule
 from lakehouse.contracts.source import Classification, Column, Ownership, Server
@@ -235,7 +235,7 @@ def _try(members: Sequence[Member], contract: SourceContract) -> _Trial | None:
     try:
         with connect(extensions=()) as connection:
             reading = FORMATS[name].read(connection, members, contract)
-            show(connection, reading)
+            show(connection, numbered(reading))
             rows, sound = connection.execute(_COUNTS).fetchall()[0]
             offered = connection.execute(_CHANNELS).to_arrow_table().to_pylist()
     except (SjostadError, duckdb.Error, KeyError, TypeError, ValueError, AttributeError):

@@ -30,7 +30,8 @@ class Sample:
 
     Attributes:
         files: All of them, in the order of their names.
-        members: The plain files of those that are read.
+        members: The plain files of those that are read, as links or copies in a scratch folder,
+            so that what is written beside them is never written beside a sample.
         left_out: Files of another kind that lay beside them.
     """
 
@@ -75,7 +76,7 @@ def gather(text: str, scratch: Path) -> Sample:
 
 
 def _apart(path: Path, scratch: Path, number: int) -> Path:
-    """The same file in the scratch folder: readers put cleaned copies beside what they read."""
+    """The same file in the scratch folder, under a name that no reader takes for a pattern."""
     if path.is_relative_to(scratch):
         return path
     link = scratch / f"plain-{number}"

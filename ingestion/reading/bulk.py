@@ -3,86 +3,131 @@
 They are used only where they cannot be wrong: on clean UTF-8 in which every line is a record. The
 lines are counted on their own, and a reader that gives another number of rows, or none, leaves
 the files to the slower readers, which know each line by its number.
+
+DuckDB numbers no lines. Rows that keep the order of the lines are told by their place in the
+table they are put into: as they come (`Stream`), or in a table of their own (`json_lines`,
+`delimited`) for what cannot be judged without their number.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.reading.census import Census, begun
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
 
-_CHUNK: Final = 1 << 20
-_LONGEST_LINE: Final = 16 << 20
-_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
-_MARKS: Final = ("\ufeff", "\ufffd")
-"""A byte order mark, and the character that stands for bytes that were no text."""
-_ESCAPED: Final = (rb"\u00",)
-_ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
-"""How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
+_ESCAPES: Final = b"\\u00"
+"""How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
+_AHEAD: Final = 1 << 16
+"""Bytes of a table that show whether its cells stand in quotes."""
+
+
 @dataclass(frozen=True, slots=True)
-class Census:
-    """What the bytes of a text file are, counted without a parser.
+class Stream:
+    """Lines as DuckDB reads them, in order, each one row.
 
     Attributes:
-        lines: Lines, with the last one whether or not it has an end.
-        is_clean: It is UTF-8 with line feeds only: no byte order mark, carriage return or
-            control character that a reader could take for something else.
-        words: How often each of the words that were asked for occurs.
+        relation: Of `_file` and the VARCHAR columns `c1`, `c2` … of the lines.
+        counts: The files' lines, which are being counted.
+        skip: Lines at the top of each file that are no records.
+        fits: Whether the words that were counted let the reader be right.
     """
 
-    lines: int
-    is_clean: bool
-    words: tuple[int, ...]
+    relation: str
+    counts: Sequence[Future[Census]]
+    skip: int
+    fits: Callable[[Sequence[Census]], bool]
+
+    def lines(self) -> list[int] | None:
+        """Records of each file; None if one of them is not for this reader."""
+        found = [count.result() for count in self.counts]
+        if not all(one.is_clean for one in found) or not self.fits(found):
+            return None
+        return [max(0, one.lines - self.skip) for one in found]
 
 
-def census(path: Path, words: Sequence[bytes] = ()) -> Census:
-    """Count the lines of a file and words without a line end in it, and look at its bytes."""
-    lines, found, rest = 0, [0] * len(words), b""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_clean = True
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            is_clean = is_clean and _is_clean(chunk, decoder)
-            cut = chunk.rfind(b"\n") + 1
-            whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
-            lines += whole.count(b"\n")
-            for number, word in enumerate(words):
-                found[number] += whole.count(word)
-            if not is_clean or len(rest) > _LONGEST_LINE:
-                return Census(lines, is_clean=False, words=tuple(found))
-    for number, word in enumerate(words):
-        found[number] += rest.count(word)
-    is_whole = not decoder.getstate()[0]
-    return Census(lines + bool(rest), is_clean=is_whole, words=tuple(found))
+def json_stream(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
+) -> Stream | None:
+    """Flat JSON objects, one a line, by the names of their members.
+
+    Reading them fails at an object that names a key twice, and at what is no object. None if
+    DuckDB cannot read such names or paths at all.
+    """
+    relation = _by_file(members, _json(members, names, "false"))
+    if not _can_be_read(connection, relation):
+        return None
+    return Stream(relation, begun(members, [_ESCAPES]), 0, _has_no_words)
 
 
-def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
-    """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
-    if not chunk.isascii() or decoder.getstate()[0]:
-        try:
-            text = decoder.decode(chunk)
-        except UnicodeDecodeError:
-            return False
-        if any(mark in text for mark in _MARKS):
-            return False
-    return not any(sign in chunk for sign in _STRANGE)
+def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    try:
+        connection.execute(f"describe (from {relation})")
+    except duckdb.Error:  # a name twice but for its case, a path that is a pattern
+        return False
+    return True
+
+
+def _has_no_words(found: Sequence[Census]) -> bool:
+    return not any(sum(one.words) for one in found)
+
+
+def csv_stream(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    header: Sequence[str],
+    dialect: CsvDialect,
+) -> Stream | None:
+    """Delimited files that have the same header and no quoted cells, if they begin like that.
+
+    Reading them fails at a line with another number of cells. None if DuckDB cannot read them.
+    """
+    delimiter, quote = dialect.delimiter.encode(), (dialect.quote or "").encode()
+    relation = _by_file(members, _csv(members, header, dialect))
+    if (quote and quote in _begin(members[0])) or not _can_be_bulk(header, dialect):
+        return None
+    if not _can_be_read(connection, relation):
+        return None
+
+    def fits(found: Sequence[Census]) -> bool:
+        records = sum(max(0, one.lines - dialect.header_row) for one in found)
+        delimiters = sum(one.words[0] for one in found) - _above(members, dialect).count(delimiter)
+        return delimiters == records * (len(header) - 1) and not any(
+            sum(one.words[1:]) for one in found
+        )
+
+    counts = begun(members, [delimiter, quote] if quote else [delimiter])
+    return Stream(relation, counts, dialect.header_row, fits)
+
+
+def _begin(member: Member) -> bytes:
+    with member.path.open("rb") as file:
+        return file.read(_AHEAD)
+
+
+def _by_file(members: Sequence[Member], query: str) -> str:
+    """The relation of a reader's rows with `_file`. A join would not keep their order."""
+    path = identifier(_NEVER)
+    if len(members) == 1:
+        return f"(select {members[0].number} as _file, * exclude ({path}) from ({query}))"
+    paths = ", ".join(literal(member.path) for member in members)
+    numbers = ", ".join(str(member.number) for member in members)
+    return f"""(select [{numbers}][enum_code({path}::enum({paths})) + 1] as _file,
+        * exclude ({path}) from ({query}))"""
 
 
 def json_lines(
@@ -95,36 +140,31 @@ def json_lines(
         counted, since a name may be any word, `id` and `_row` too; None when the files need
         another reader, as they do if an object may name a key twice.
     """
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
-    query = f"""select {found} from read_json({_paths(members)}, format = 'newline_delimited',
-        columns = {{{columns}}}, ignore_errors = """
-    with _counted(members, _ESCAPED) as counts:
-        # Strictly it stops at an object that names a key twice, and at what is no object.
-        is_strict = _made(connection, f"{query} false)", "bulk_0")
-    are_escaped = [
-        member for member, one in zip(members, counts, strict=True) if any(one.result().words)
-    ]
-    if any(any(census(member.path, _ESCAPES).words) for member in are_escaped):
-        if is_strict:
-            connection.execute("drop table bulk_0")
+    # Strictly it stops at an object that names a key twice, and at what is no object.
+    counts = begun(members, [_ESCAPES])
+    is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
+    if not _has_no_words([count.result() for count in counts]):
         return None
-    if not is_strict and not _is_read_leniently(connection, f"{query} true)", members, names):
+    if not is_strict and not _is_read_leniently(connection, members, names):
         return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
 
 
+def _json(members: Sequence[Member], names: Sequence[str], ignore_errors: str) -> str:
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
+    return f"""select {found}, {identifier(_NEVER)} from read_json({_paths(members)},
+        format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = {ignore_errors},
+        {_FILE_NAMES})"""
+
+
 def _is_read_leniently(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    members: Sequence[Member],
-    names: Sequence[str],
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
 ) -> bool:
     """Read with null rows for what is no object, if no key is named twice."""
-    words = [form.encode() for name in names for form in _forms(name)]
-    with _counted(members, words) as counts:
-        if not _made(connection, query, "bulk_0"):
-            return False
+    counts = begun(members, [form.encode() for name in names for form in _forms(name)])
+    if not _made(connection, _json(members, names, "true"), "bulk_0"):
+        return False
     if _are_said_once(connection, names, [count.result() for count in counts]):
         return True
     connection.execute("drop table bulk_0")
@@ -165,22 +205,20 @@ def delimited(
         A relation of `_file`, `_row` and the VARCHAR columns `c1`, `c2` … as the header counts
         them, empty cells and null markers null; None when the files need another reader.
     """
-    if len(header) == 1 or dialect.delimiter == " ":
-        return None  # a blank line would be a record of empty cells
-    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(1, len(header) + 1))
-    quote = literal(dialect.quote or "")
-    query = f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
-        columns = {{{columns}}}, delim = {literal(dialect.delimiter)}, quote = {quote},
-        escape = {quote}, skip = {dialect.header_row}, nullstr = {literal(_NEVER)},
-        strict_mode = true, null_padding = false, new_line = '\\n')"""
-    signs = [sign.encode() for sign in (dialect.delimiter, dialect.quote) if sign]
-    with _counted(members, signs) as counts:
-        if not _made(connection, query, f"bulk_{group}"):
-            return None
+    if not _can_be_bulk(header, dialect):
+        return None
+    counts = begun(members, [sign.encode() for sign in (dialect.delimiter, dialect.quote) if sign])
+    if not _made(connection, _csv(members, header, dialect), f"bulk_{group}"):
+        return None
     if not _are_cells_of_lines(connection, members, counts, f"bulk_{group}", len(header), dialect):
         connection.execute(f"drop table bulk_{group}")
         return None
     return _numbered(connection, members, counts, f"bulk_{group}", skip=dialect.header_row)
+
+
+def _can_be_bulk(header: Sequence[str], dialect: CsvDialect) -> bool:
+    """Whether a blank line cannot be a record of empty cells."""
+    return len(header) > 1 and dialect.delimiter != " "
 
 
 def _are_cells_of_lines(
@@ -197,9 +235,9 @@ def _are_cells_of_lines(
     not begin with one for a letter; the reader by line calls both broken.
     """
     words = [count.result().words for count in counts]
-    above = b"".join(line for one in members for line in _above(one, dialect.header_row))
     delimiter, quote = dialect.delimiter, dialect.quote
-    delimiters = sum(word[0] for word in words) - above.count(delimiter.encode())
+    above = _above(members, dialect).count(delimiter.encode())
+    delimiters = sum(word[0] for word in words) - above
     quotes = sum(sum(word[1:]) for word in words)
     if quotes:
         listed = "[" + ", ".join(f"c{number}" for number in range(1, columns + 1)) + "]"
@@ -216,28 +254,37 @@ def _are_cells_of_lines(
     return bool(delimiters == rows * (columns - 1))
 
 
-def _above(member: Member, count: int) -> list[bytes]:
-    """The first lines of a file, with their ends."""
-    with member.path.open("rb") as file:
-        return list(islice(file, count))
+def _above(members: Sequence[Member], dialect: CsvDialect) -> bytes:
+    """The lines of all files that are no records."""
+    found = b""
+    for member in members:
+        with member.path.open("rb") as file:
+            found += b"".join(islice(file, dialect.header_row))
+    return found
+
+
+def _csv(members: Sequence[Member], header: Sequence[str], dialect: CsvDialect) -> str:
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(1, len(header) + 1))
+    quote = literal(dialect.quote or "")
+    return f"""select * from read_csv({_paths(members)}, auto_detect = false, header = false,
+        columns = {{{columns}}}, delim = {literal(dialect.delimiter)}, quote = {quote},
+        escape = {quote}, skip = {dialect.header_row}, nullstr = {literal(_NEVER)},
+        strict_mode = true, null_padding = false, new_line = '\\n', {_FILE_NAMES})"""
+
+
+_FILE_NAMES: Final = f"filename = '{_NEVER}', hive_partitioning = false"
 
 
 def _paths(members: Sequence[Member]) -> str:
     return "[" + ", ".join(literal(member.path) for member in members) + "]"
 
 
-@contextmanager
-def _counted(
-    members: Sequence[Member], words: Sequence[bytes] = ()
-) -> Iterator[list[Future[Census]]]:
-    """Count lines and words while the block reads them."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        yield [pool.submit(census, member.path, words) for member in members]
-
-
 def _made(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> bool:
     try:
-        connection.execute(f"create temp table {table} as {query}")
+        connection.execute(
+            f"""create or replace temp table {table} as
+            select * exclude ({identifier(_NEVER)}) from ({query})"""
+        )
     except duckdb.Error:  # whatever it is, the line-by-line reader names the line
         return False
     return True

@@ -50,8 +50,8 @@ def parse(text: str, form: str) -> Parsed:
             whole = f"regexp_replace({text}, {literal(_NO_SECONDS)}, '\\1:00\\2')"
             # The forms nearly every platform writes are read without a regular expression.
             is_plain = (
-                f"(suffix({plain}, 'Z') and length({plain}) between 20 and 30 "
-                f"or suffix({plain}, '+00:00') and length({plain}) between 25 and 35)"
+                f"(strlen({plain}) between 20 and 30 and suffix({plain}, 'Z') "
+                f"or strlen({plain}) between 25 and 35 and suffix({plain}, '+00:00'))"
             )
             return Parsed(
                 f"""case when {is_plain} then try_cast({plain} as timestamp)
@@ -96,7 +96,7 @@ def resolve(
     if rule.zone == "UTC":
         connection.execute(
             f"""
-            create temp view {target} as
+            create or replace temp view {target} as
             select *, {_time_rule("false")} as time_rule, {_time_problem("UTC")} as time_problem
             from (select *, {_dated("coalesce(instant, wall)")} as t,
                 {_dated("coalesce(end_instant, end_wall)")} as t_end from {source})
@@ -162,7 +162,7 @@ def settle(
     no_offset = "t is null and wall is not null"
     connection.execute(
         f"""
-        create temp view {target} as
+        create or replace temp view {target} as
         select *,
             case when {no_offset} then 'time_unreadable' else {_time_rule("false")} end
                 as time_rule,

@@ -23,6 +23,9 @@ from lakehouse.errors import DeliveryRefused, Problem
 Cell = Callable[[str], str]
 """From a column as delivered to the SQL of its cell (VARCHAR, null when empty)."""
 
+ODD: Final = "odd"
+"""What is said of a row that a quick reader may have read wrongly; nobody gets to see it."""
+
 _NUMERIC: Final = {"number", "integer"}
 
 
@@ -101,17 +104,61 @@ def offer(
         DeliveryRefused: The contract has no rule for the time.
     """
     time = _time_rule(contract)
-    narrow = contract.delivery.narrow
-    start, end = time_texts(time, cell)
-    began, ended = clocks.parse("time_text", time.format), clocks.parse("end_text", time.format)
+    began = None
     if time.sequence:
         above = contract.delivery.csv.header_row if header is None else header
         row = f"(_row - {above} - 1) * {time.sequence.step_s}"
         wall = f"timestamp {literal(time.sequence.start)} + to_seconds({row})"
         began = clocks.Parsed("null::timestamp", wall)
+    _settle_times(connection, contract, members, source, cell, group, began)
+    rows = _rows(contract, f"timed_{group}", "_file, _row", "layout_rule is null", cell,
+                 decimal, others)  # fmt: skip
+    return f"""{rows}
+        union all by name
+        select _file, _row, device, t, layout_rule as rule, layout_problem as reason
+        from timed_{group} where layout_rule is not null
+    """
+
+
+def offer_in_order(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    members: Sequence[Member],
+    source: str,
+    cell: Cell,
+    *,
+    decimal: str,
+    others: Sequence[str] = (),
+) -> str:
+    """The same of rows that have no number, in their order.
+
+    Only where the clock `is_plain`. Each row gives as many as `width` says. Instead of a layout
+    rule `source` has `is_odd`, for what another reader must look at: such rows break the rule
+    `ODD`.
+    """
+    _settle_times(connection, contract, members, source, cell)
+    rule = f"case when is_odd then '{ODD}' else time_rule end"
+    return _rows(contract, "timed_0", "_file", "true", cell, decimal, others, rule)
+
+
+def _settle_times(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    members: Sequence[Member],
+    source: str,
+    cell: Cell,
+    group: int = 0,
+    began: clocks.Parsed | None = None,
+) -> None:
+    """Make relation `timed_{group}`: rows with their device and their time in UTC."""
+    time = _time_rule(contract)
+    narrow = contract.delivery.narrow
+    start, end = time_texts(time, cell)
+    began = began or clocks.parse("time_text", time.format)
+    ended = clocks.parse("end_text", time.format)
     connection.execute(
         f"""
-        create temp view located_{group} as
+        create or replace temp view located_{group} as
         select *, {began.instant} as instant, {began.wall} as wall,
             {ended.instant} as end_instant, {ended.wall} as end_wall
         from (
@@ -123,10 +170,19 @@ def offer(
         """
     )
     clocks.resolve(connection, time, f"located_{group}", f"timed_{group}")
-    channel = (
-        _narrow(contract, cell) if narrow else f"unnest([{_wide(contract, cell, others, decimal)}])"
-    )
-    return _query(contract, time, f"timed_{group}", channel, cell, decimal, others)
+
+
+def is_plain(contract: SourceContract) -> bool:
+    """Whether the time of a row is settled by the row alone, and not by its place or others."""
+    time = contract.delivery.time
+    return time is not None and time.zone == "UTC" and not time.sequence
+
+
+def width(contract: SourceContract, others: Sequence[str] = ()) -> int:
+    """How many rows are offered for a row of cells."""
+    if contract.delivery.narrow:
+        return 1
+    return len({channel.delivered_as for channel in contract.channels}) + len(others)
 
 
 def _time_rule(contract: SourceContract) -> TimeRule:
@@ -217,27 +273,30 @@ def _texts(contract: SourceContract) -> Iterator[str]:
     return (c.delivered_as for c in contract.channels if c.logical_type not in _NUMERIC)
 
 
-def _query(
+def _rows(
     contract: SourceContract,
-    time: TimeRule,
     source: str,
-    channel: str,
+    place: str,
+    condition: str,
     cell: Cell,
     decimal: str,
     others: Sequence[str],
+    rule: str = "time_rule",
 ) -> str:
+    """SQL of one row for each channel of the rows that fulfil a condition."""
+    channel = (
+        _narrow(contract, cell)
+        if contract.delivery.narrow
+        else f"unnest([{_wide(contract, cell, others, decimal)}])"
+    )
     value = f"case when c.is_number then {number('c.cell', decimal)} end"
     found = {"cell": "c.cell", "value": value}
-    found |= _optional(contract, time, cell, value, others)
+    found |= _optional(contract, _time_rule(contract), cell, value, others)
     listed = ", ".join(f"{sql} as {name}" for name, sql in found.items())
     return f"""
-        select _file, _row, device, c.channel as channel, t, {listed},
-            time_rule as rule, time_problem as reason
-        from (select * exclude (channel), {channel} as c from {source} where layout_rule is null)
-        union all by name
-        select _file, _row, device, t, layout_rule as rule, layout_problem as reason
-        from {source} where layout_rule is not null
-    """
+        select {place}, device, c.channel as channel, t, {listed},
+            {rule} as rule, time_problem as reason
+        from (select * exclude (channel), {channel} as c from {source} where {condition})"""
 
 
 def _optional(

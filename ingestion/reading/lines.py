@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 import duckdb
@@ -73,13 +73,10 @@ def load(
     create(connection, table)
     done = _load_small(connection, members, skip, table) if _is_utf8(members, encoding) else set()
     for member in members:
-        if member.number in done:
-            continue
-        text = _as_utf8(member, encoding)
-        if text.stat().st_size == 0:
+        if member.number in done or _is_empty(member, encoding):
             continue
         try:
-            _insert(connection, member, _reader(text), skip, table)
+            _insert(connection, member, _reader(_as_utf8(member, encoding)), skip, table)
         except (pa.ArrowInvalid, duckdb.Error) as error:
             raise DeliveryRefused(
                 Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
@@ -145,7 +142,7 @@ def _groups(members: Sequence[Member]) -> Iterator[dict[str, int]]:
         yield group
 
 
-def _reader(text: Path) -> pacsv.CSVStreamingReader:
+def _reader(text: pa.NativeFile) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
         text,
         read_options=pacsv.ReadOptions(column_names=["line"], block_size=_LONGEST_LINE),
@@ -184,31 +181,29 @@ def _insert(
         connection.unregister("lines_of_file")
 
 
-def _as_utf8(member: Member, encoding: str) -> Path:
-    """The file itself when it is clean UTF-8, otherwise a clean copy beside it."""
-    codec = _codec(member, encoding)
-    if codec == "utf-8" and _is_clean(member.path):
-        return member.path
-    clean = member.path.with_name(f"{member.path.name}.{member.number}.utf8")
-    decoder = codecs.getincrementaldecoder(codec)(errors="replace")
-    with member.path.open("rb") as source, clean.open("w", encoding="utf-8", newline="") as target:
-        while chunk := source.read(_CHUNK):
-            target.write(decoder.decode(chunk).translate(_CONTROL))
-        target.write(decoder.decode(b"", final=True).translate(_CONTROL))
-    return clean
+def _is_empty(member: Member, encoding: str) -> bool:
+    """Whether a file holds nothing but byte order marks; Arrow takes no empty text."""
+    with member.path.open(encoding=_codec(member, encoding), errors="replace") as file:
+        return not any(part.strip("\ufeff") for part in iter(partial(file.read, 1024), ""))
 
 
-def _is_clean(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            try:
-                text = decoder.decode(chunk)
-            except UnicodeDecodeError:
-                return False
-            if any(sign in text for sign in _NO_TEXT):
-                return False
-    return not decoder.getstate()[0]
+def _as_utf8(member: Member, encoding: str) -> pa.NativeFile:
+    """A file's text in UTF-8, made while it is read."""
+    decoder = codecs.getincrementaldecoder(_codec(member, encoding))(errors="replace")
+
+    def marked(block: pa.Buffer) -> bytes:
+        if not block.size:  # the end of the file
+            return _marked(decoder.decode(b"", final=True))
+        parts = (block[at : at + _CHUNK].to_pybytes() for at in range(0, block.size, _CHUNK))
+        return b"".join(_marked(decoder.decode(part)) for part in parts)
+
+    return pa.TransformInputStream(pa.OSFile(str(member.path)), marked)
+
+
+def _marked(text: str) -> bytes:
+    # Looking for signs that most text has not is far quicker than translating it.
+    is_odd = any(sign in text for sign in _NO_TEXT)
+    return (text.translate(_CONTROL) if is_odd else text).encode()
 
 
 def _codec(member: Member, encoding: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 
 from lakehouse.contracts.delivery import QualityRule
 from lakehouse.duck import literal
@@ -37,6 +39,30 @@ OFFERED: Final[Mapping[str, str]] = MappingProxyType(
 """The columns of offered rows, with their DuckDB types."""
 
 
+Lines = Mapping[int, npt.NDArray[np.int64]]
+"""Line numbers by member number."""
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """What is to be known of rows that have no `_row`, because they keep the order of the lines.
+
+    Attributes:
+        skip: Lines above a file's first record.
+        width: Rows that every line gives.
+        lines: Counts the records of each file; None if another reader must read them.
+        suspect: Rules that a row may also seem to break because of the quick reader.
+        otherwise: Reads the same by a reader that knows the line of every row. It is asked if
+            reading fails, if the rows are not as many as the lines, or if one is suspect.
+    """
+
+    skip: int
+    width: int
+    lines: Callable[[], Sequence[int] | None]
+    suspect: tuple[str, ...]
+    otherwise: Callable[[], Reading]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a format found in the files of a batch, as SQL over what it has loaded.
@@ -46,15 +72,18 @@ class Reading:
         offered: Query of one row for each record and channel, with those columns of `OFFERED`
             that the format knows. A record that cannot be taken apart gives one row with `rule`
             and `reason`.
-        raw: Makes the query of `_file, _row, _raw` where making it for every batch would cost too
-            much; then `_raw` of `records` is null. Called only if a row has broken a rule.
+        raw: Makes the query of `_file, _row, _raw` of some lines, where making it for every one
+            would cost too much; then `_raw` of `records` is null.
         may_be_silent: Whether a record may give no row at all; such ones are looked for.
+        in_order: Says how the rows find their lines if they have no `_row`; `records` is then
+            made from it.
     """
 
     records: str
     offered: str
-    raw: Callable[[], str] | None = None
+    raw: Callable[[Lines], str] | None = None
     may_be_silent: bool = True
+    in_order: InOrder | None = None
 
 
 def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> frozenset[str]:
@@ -71,16 +100,28 @@ def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> frozenset[s
         f"{name}::{kind} as {name}" if name in given else f"null::{kind} as {name}"
         for name, kind in OFFERED.items()
     )
-    connection.execute(f"create temp view records as {reading.records}")
-    connection.execute(f"create temp view offered as select {columns} from ({reading.offered})")
+    if reading.records:
+        connection.execute(f"create temp view records as {reading.records}")
+    connection.execute(
+        f"create or replace temp view offered as select {columns} from ({reading.offered})"
+    )
     return frozenset(given)
 
 
-def together(readings: list[Reading]) -> Reading:
-    """Several readings as one."""
+def numbered(reading: Reading) -> Reading:
+    """The reading that knows the line of every row."""
+    while reading.in_order is not None:
+        reading = reading.in_order.otherwise()
+    return reading
 
-    def raw() -> str:
-        return _all(one.raw() if one.raw else one.records for one in readings)
+
+def together(readings: list[Reading]) -> Reading:
+    """Several readings as one, if they know the lines of their rows."""
+    if len(readings) == 1:
+        return readings[0]
+
+    def raw(wanted: Lines) -> str:
+        return _all(one.raw(wanted) if one.raw else one.records for one in readings)
 
     return Reading(
         _all(one.records for one in readings),

@@ -60,7 +60,6 @@ deliveries = st.lists(
 
 @settings(
     max_examples=3,
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would take many minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

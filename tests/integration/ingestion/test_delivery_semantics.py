@@ -129,7 +129,7 @@ def hash_of(order, batches) -> tuple:
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(order=st.permutations(sorted(FILES)), batches=st.sets(st.integers(0, 4)))
 def test_order_of_deliveries_does_not_matter(order, batches):
     """B5."""

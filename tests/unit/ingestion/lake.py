@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 import yaml
 
 from ingestion import SourceOutcome, ingest_source, quarantine
 from ingestion.archives import unpack
-from ingestion.batches import rules
+from ingestion.batches import judging
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, land
-from ingestion.reading.offered import show
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract, load_source
 from lakehouse.duck import connect, delta_scan
@@ -230,8 +231,11 @@ class Lake:
         received = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return land(self.settings, source_id, Offer(name, path, received), digest(path))
 
-    def judged(self, contract: SourceContract, *paths: Path) -> list[dict[str, Any]]:
-        """Read and judge files without committing: the rows of `judged`, in order."""
+    @contextmanager
+    def judging(
+        self, contract: SourceContract, *paths: Path
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Read and judge files without committing: the connection that holds `judged`."""
         members: list[Member] = []
         for number, path in enumerate(paths):
             landed = self.land(path, contract.id)
@@ -254,8 +258,13 @@ class Lake:
                 ),
             )
             reading = FORMATS[contract.delivery.format].read(connection, members, contract)
-            rules.judge(connection, self.settings, contract, show(connection, reading))
-            query = """select * exclude (_id) from judged
+            judging.judge(connection, self.settings, contract, reading)
+            yield connection
+
+    def judged(self, contract: SourceContract, *paths: Path) -> list[dict[str, Any]]:
+        """Read and judge files without committing: the rows of `judged`, in order."""
+        with self.judging(contract, *paths) as connection:
+            query = """select * exclude (_id, place) from judged
                 order by _file, _row, channel, device, t, value"""
             found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
         return found

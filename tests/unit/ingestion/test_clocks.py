@@ -272,7 +272,6 @@ def test_clock_ahead_of_the_delivery(times):
 @pytest.mark.parametrize("zone", [STOCKHOLM, "America/New_York", "Etc/GMT+8"])
 @settings(
     max_examples=2,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -128,7 +128,7 @@ sessions = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sessions, st.integers(0, 100_000), st.randoms(use_true_random=False))
 def test_every_planted_loss_is_found(figures, sessions, first, shuffle):
     """The first and the last uplink of a device come, and the last of each session."""

@@ -172,7 +172,7 @@ def shared_historian(tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     instants=st.lists(
         st.tuples(st.integers(1, 12), st.sets(st.integers(1, 4), min_size=1), st.booleans()),

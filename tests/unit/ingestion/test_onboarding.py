@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from lakehouse.contracts import load_contracts, load_vocabulary
 from lakehouse.contracts.drafts import undecided
 from lakehouse.errors import ContractError, DeliveryRefused, SettingsError
 from lakehouse.settings import PROJECT
+from tests.unit.ingestion.lake import uplink
 
 WORDS = load_vocabulary(PROJECT / "contracts")
 
@@ -250,15 +252,40 @@ def test_a_format_of_the_registry_is_recognised_without_a_line_here(tmp_path, mo
     assert "value: pm10" in proposal.text
 
 
-def test_nothing_is_written_beside_a_sample(tmp_path, real_data):
-    """Readers put a clean copy beside a file that begins with a byte order mark."""
-    uplink = next((real_data / "iot" / "lorawan-chirpstack").rglob("uplink/payload*.json"))
-    line = json.dumps(json.loads(uplink.read_text("utf-8")))
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its bytes; a folder's time moves when a file in it comes or goes."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+METERS = "mätare;tid;kwh\n" + "".join(f"å;2026-11-{d:02d}T10:00Z;{d}\n" for d in range(1, 20))
+UPLINKS = f"{uplink()}\n" * 30
+RAGGED = METERS.replace("5\n", "5;odd\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("meters.csv", METERS.encode("latin-1")),
+        ("meters.csv.gz", gzip.compress(METERS.encode("cp1252"))),
+        ("meters [1]*.csv", METERS.encode("utf-16")),
+        ("uplinks.ndjson", UPLINKS.encode("utf-8-sig")),
+        ("ragged.csv", RAGGED.encode("latin-1")),
+    ],
+)
+def test_the_folder_of_a_sample_is_left_as_it_was(tmp_path, name, content, monkeypatch):
+    monkeypatch.setattr(recognition, "_TRIED_BYTES", 3000)
     folder = tmp_path / "sample"
     folder.mkdir()
-    _, delivery = proposed(folder, f"\ufeff{line}\n{line}\n", "uplinks.ndjson")
-    assert delivery["format"] == "chirpstack_v4"
-    assert [path.name for path in folder.iterdir()] == ["uplinks.ndjson"]
+    (folder / name).write_bytes(content)
+    for path in (folder / name, folder):
+        path.chmod(0o555)  # holds everyone but root, whom the comparison holds
+    before = state(folder)
+    proposal = propose(Wish(str(folder / name)), WORDS, tmp_path / "inbox")
+    assert state(folder) == before
+    assert ("DuckDB's sniffer" in proposal.text) == (name == "ragged.csv")
 
 
 def test_a_long_file_of_lines_is_recognised_by_its_beginning(tmp_path, real_data, monkeypatch):

@@ -274,7 +274,7 @@ records = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(records, min_size=1, max_size=6))
 def test_packs_are_resolved_as_plainly(read, pack):
     pack = [{"bn": "c/", "bt": 1_500_000_000} | pack[0], *pack[1:]]

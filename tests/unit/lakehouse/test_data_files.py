@@ -67,7 +67,7 @@ def told_of(row: tuple) -> str:
     return repr((number, at and at.astimezone(UTC).isoformat(), text, value))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=ROWS, is_partitioned=st.booleans())
 def test_statistics_enclose_every_row(rows, is_partitioned):
     with TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def assert_enclosed(path: Path, added: dict) -> None:
             assert max(values) <= high
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=ROWS, first=INSTANTS, width=st.integers(0, 10**15))
 def test_scan_between_two_times_misses_no_row(rows, first, width):
     last = min(first + timedelta(microseconds=width), datetime(9998, 1, 1, tzinfo=UTC))

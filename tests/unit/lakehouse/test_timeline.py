@@ -52,7 +52,7 @@ def test_stretches_are_in_order(zone):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(instant=st.datetimes(datetime(1950, 1, 1), datetime(2090, 1, 1)))
 def test_every_instant_has_a_wall_time_that_gives_it_back(zone, instant):
     instant = instant.replace(tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_a_fold_that_is_forgotten_would_be_noticed():
     assert local - timedelta(seconds=found.earlier_s) == instant - timedelta(hours=1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(local=st.datetimes(datetime(1950, 1, 1), datetime(2090, 1, 1)))
 def test_what_does_not_exist_does_not_come_back(local):
     zone = ZoneInfo("Europe/Stockholm")

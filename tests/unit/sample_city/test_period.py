@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sample_city.period import STEP, Period
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 200))
 def test_slots_have_no_gaps_and_fill_local_days(count):
     period = Period.of_days(count)

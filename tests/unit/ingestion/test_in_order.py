@@ -1,0 +1,104 @@
+"""Rows that have no line number: their place among the others must tell it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.ingestion.lake import column
+
+AT = "2026-10-19T10:00:00Z"
+NARROW = {"device": {"column": "who"}, "narrow": {"channel": "what", "value": "kwh"}}
+WIDE = {"device": {"column": "who"}}
+# More than one of DuckDB's row groups each, so that two threads have their share.
+SIZES = (180_000, 1, 250_000)
+
+
+@pytest.fixture
+def contract_of(lake):
+    def contract(form: str, shape: dict, *names: str):
+        columns = [column(name, "active_energy", "kW.h", limits=(0, 2e5)) for name in names]
+        delivery = {"protocol": "folder", "format": form} | shape
+        time = {"columns": ["at"], "zone": "UTC"}
+        return lake.source(columns=columns, delivery=delivery | {"time": time})
+
+    return contract
+
+
+def file_of(form: str, size: int, broken: str = "") -> str:
+    """A file in which `kwh` of a record is its number, and `mwh` a thousand times that."""
+    if form == "csv":
+        lines = "".join(f"m{n % 7},kwh,{AT},{n},{n}000\n" for n in range(1, size + 1))
+        return f"who,what,at,kwh,mwh\n{lines}{broken}"
+    record = f'{{"who":"m%d","what":"kwh","at":"{AT}","kwh":%d,"mwh":%d000}}\n'
+    return "".join(record % (n % 7, n, n) for n in range(1, size + 1)) + broken
+
+
+ASKED = """select _file, count(*), min(_row), max(_row), count(*) filter (
+        (_row - {skip}) * (case channel when 'mwh' then 1000 else 1 end) = value),
+    count(*) filter (verdict = 'broken' and _row - {skip} > 200000)
+    from judged group by _file order by _file"""
+
+
+@pytest.mark.parametrize(("form", "skip"), [("json", 0), ("csv", 1)])
+@pytest.mark.parametrize("sizes", [SIZES[2:], SIZES], ids=["one file", "three files"])
+def test_every_row_knows_its_line(lake, contract_of, form, skip, sizes):
+    contract = contract_of(form, NARROW, "kwh")
+    paths = [lake.deliver(f"{n}.{form}", file_of(form, size)) for n, size in enumerate(sizes)]
+    with lake.judging(contract, *paths) as connection:
+        assert "_row" not in {
+            row[0] for row in connection.execute("describe judgements").fetchall()
+        }
+        found = connection.execute(ASKED.format(skip=skip)).fetchall()
+        counted = connection.execute(
+            "select _file, count(*), min(_row), max(_row) from records group by _file order by all"
+        ).fetchall()
+    assert found == [
+        (number, size, 1 + skip, size + skip, size, max(0, size - 200_000))
+        for number, size in enumerate(sizes)
+    ]
+    assert counted == [row[:4] for row in found]
+
+
+def test_a_wide_line_gives_its_channels_one_after_the_other(lake, contract_of):
+    """Also the column `what`, which the contract does not name."""
+    contract = contract_of("csv", WIDE, "kwh", "mwh")
+    paths = [lake.deliver(f"{size}.csv", file_of("csv", size)) for size in SIZES]
+    with lake.judging(contract, *paths) as connection:
+        assert "_row" not in {
+            row[0] for row in connection.execute("describe judgements").fetchall()
+        }
+        found = connection.execute(
+            """select _file, count(*), max(_row), count(*) filter (value is not null and
+                    (_row - 1) * (case channel when 'mwh' then 1000 else 1 end) <> value),
+                count(*) filter (channel = 'what' and text = 'kwh')
+            from judged group by _file order by _file"""
+        ).fetchall()
+    assert found == [(n, 3 * size, size + 1, 0, size) for n, size in enumerate(SIZES)]
+
+
+def test_many_channels_find_their_own_limits(lake, contract_of):
+    """More than a list is looked through for: they are found by an ENUM."""
+    names = [f"c{n}" for n in range(40)]
+    contract = contract_of("csv", WIDE, *names)
+    cells = ",".join(str(100_000 + n) for n in range(40))
+    path = lake.deliver("a.csv", f"who,at,{','.join(names)}\nm,{AT},{cells}\n")
+    found = {row["channel"]: row["value"] for row in lake.judged(contract, path)}
+    assert found == {name: 100_000.0 + n for n, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(
+    ("form", "broken", "rule"),
+    [
+        ("json", '{"who":"m1","what":"kwh"', "layout"),
+        ("json", '{"who":"m1","what":"kwh","at":"2026-10-19T10:00:00Z","kwh":[1]}', "layout"),
+        ("csv", "m1,kwh,2026", "layout"),
+        ("csv", "m1,kwh,då,1,1000", "time_unreadable"),
+    ],
+)
+def test_a_broken_line_is_told_by_its_number(lake, contract_of, form, broken, rule):
+    contract = contract_of(form, NARROW, "kwh")
+    rows = lake.judged(contract, lake.deliver(f"a.{form}", file_of(form, 50, broken)))
+    (last,) = [row for row in rows if row["verdict"] == "broken"]
+    assert last["rule"] == rule
+    assert last["_row"] == 51 + (form == "csv")
+    assert len(rows) == 51
