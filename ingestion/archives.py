@@ -88,8 +88,7 @@ def _untar(landed: Landed, archive: Path, scratch: Path) -> list[tuple[str | Non
     found: list[tuple[str | None, Path]] = []
     total = 0
     with tarfile.open(archive, "r:") as tar:
-        for number, entry in enumerate(tar):
-            tar.members.clear()  # type: ignore[attr-defined]  # it would remember every entry
+        for number, entry in enumerate(tar, start=1):
             _require_few(landed, number)
             if entry.isdir():
                 continue

@@ -44,4 +44,4 @@ def lake(built: Lake, tmp_path: Path) -> Lake:
     home, contracts = tmp_path / "home", tmp_path / "contracts"
     shutil.copytree(built.settings.home, home)
     shutil.copytree(built.settings.contracts, contracts)
-    return Lake(replace(built.settings, home=home, contracts=contracts))
+    return Lake(replace(built.settings, home=home, contracts=contracts, inbox=tmp_path / "inbox"))

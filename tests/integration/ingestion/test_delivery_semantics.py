@@ -7,7 +7,7 @@ import random
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,26 @@ def test_late_rows_keep_their_time(lake):
     assert [row["phenomenon_time"] for row in lake.bronze()] == [
         utc(day) for day in ("2026-09-09", "2026-10-16", "2026-10-18", "2026-10-19")
     ]
+
+
+@pytest.mark.parametrize("other", [2020, 2030])
+def test_bronze_keeps_the_partitions_that_it_began_with(lake, other):
+    """A day for each from go-live on, a year before it, whatever the setting is later."""
+    contract = lake.source()
+    changed = replace(lake, settings=replace(lake.settings, daily_from=date(other, 1, 1)))
+    days = ("2019-07-01", "2025-07-01", "2026-07-01")
+    for number, at in enumerate((lake, changed, lake)):
+        for day in days:
+            at.deliver(f"{number}_{day}.csv", table(number, day=day, meter=f"m{number}"))
+        assert at.ingest(contract).ledger.landed == 3
+    kept = {str(row["partition_date"]) for row in lake.bronze()}
+    assert kept == {"2019-01-01", "2025-01-01", "2026-07-01"}
+    # The control: a lake that begins with the other date has other partitions.
+    new = lake.source("others")
+    for day in days:
+        changed.deliver(f"{day}.csv", table(1, day=day), folder="others")
+    changed.ingest(new)
+    assert {str(row["partition_date"]) for row in lake.bronze("others")} != kept
 
 
 FILES = {

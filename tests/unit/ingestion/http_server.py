@@ -17,9 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+
 from ingestion.fetching import Fetch
+from ingestion.protocols import download
 from ingestion.web.client import connect
 from lakehouse.contracts import SourceContract
+from lakehouse.errors import SourceUnavailable
 from tests.unit.ingestion.lake import Lake, column
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -235,3 +239,35 @@ def take(
         found.marks.append(offer.marks.get("cursor"))
         found.pulled.add(offer.is_pulled)
     return found
+
+
+CSV = Reply(b"id,time,temperature\na,2026-01-01 00:00,1\n", headers={"Content-Type": "text/csv"})
+
+
+@pytest.fixture
+def fetch(lake):
+    """Download `/a.csv` from a server that answers so: the offers and the requests."""
+
+    def fetched(answering, path="/a.csv", host=None, changes=None, **options):
+        with serving(answering) as server:
+            url = server.url.replace("127.0.0.1", host) if host else server.url
+            contract = contract_of(lake, "http", url + path, options=options)
+            try:
+                return take(lake, download, contract, **(changes or {})), server.asked
+            except SourceUnavailable as error:
+                return str(error), server.asked
+
+    return fetched
+
+
+@pytest.fixture
+def nothing_public_is_asked(monkeypatch):
+    """A connection that leaves this machine is a mistake of the test."""
+    plain = socket.create_connection
+
+    def guarded(address, *rest, **more):
+        if not address[0].startswith("127."):
+            raise TimeoutError
+        return plain(address, *rest, **more)
+
+    monkeypatch.setattr(socket, "create_connection", guarded)

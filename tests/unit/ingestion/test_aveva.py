@@ -1,7 +1,7 @@
 """The AVEVA Historian: the statement as SQL Server gets it, and the pages that come of it.
 
 No SQL Server is at hand: its statement is compared with the specification, word by word; the
-paging runs over a table of the same columns in PostgreSQL (test_postgres.py).
+paging runs over a table of the same columns in PostgreSQL (postgres/test_postgres_rows.py).
 """
 
 from __future__ import annotations

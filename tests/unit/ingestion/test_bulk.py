@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ingestion.formats import json_paths
 from ingestion.reading import census, lines
+from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused
 from tests.unit.ingestion.lake import CSV, RECEIVED, Lake, column
 
@@ -26,6 +27,17 @@ QUIETLY = settings(
     max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+CONTRACTS: dict[str, SourceContract] = {}
+
+
+def contract_of(lake: Lake, **changes: Any) -> SourceContract:
+    """A contract, loaded once: that takes longer than reading a few rows under it."""
+    key = json.dumps(changes)
+    if key not in CONTRACTS:
+        CONTRACTS[key] = lake.source(**changes)
+    return CONTRACTS[key]
 
 
 def rows_of(lake: Lake, contract: Any, texts: list[str]) -> list[dict[str, str]]:
@@ -98,7 +110,11 @@ def require_same_rows(
 ) -> None:
     delivery = CSV | {"time": {"columns": ["time"], "zone": zone}}
     quick, careful = (
-        rows_of(lake, lake.source(delivery=delivery | {"csv": dialect | {"encoding": name}}), texts)
+        rows_of(
+            lake,
+            contract_of(lake, delivery=delivery | {"csv": dialect | {"encoding": name}}),
+            texts,
+        )
         for name in ("utf-8", "utf-8-sig")
     )
     assert quick == [
@@ -192,7 +208,7 @@ def require_same_records(
 ) -> None:
     shape = {"time": {"columns": ["at"], "zone": zone}} | shape
     quick, careful = (
-        rows_of(lake, lake.source(columns=COLUMNS, delivery=JSON | shape | more), texts)
+        rows_of(lake, contract_of(lake, columns=COLUMNS, delivery=JSON | shape | more), texts)
         for more in ({}, {"records": "$"})
     )
     assert but_for_digits(quick) == but_for_digits(careful)

@@ -26,7 +26,7 @@ from lakehouse.settings import PROJECT
 GIB = 1 << 30
 ZEROS = bytes(64 << 20)
 UNPACK = """
-import json, resource, sys, time
+import json, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from ingestion.archives import unpack
@@ -40,8 +40,8 @@ try:
     said = f"taken: {len(unpack(landed, scratch))} files"
 except DeliveryRefused as refusal:
     said = str(refusal)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-print(json.dumps([said, time.process_time() - begun, peak]))
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(json.dumps([said, time.process_time() - begun, int(status["VmHWM"].split()[0]) >> 10]))
 """
 """Unpacks in a process of its own; tells what was said, CPU seconds and the peak in MiB."""
 
@@ -155,7 +155,7 @@ def test_many_entries_in_a_tar(lake, monkeypatch, kind):
     landed = lake.land(lake.deliver("a.tar", content))
     with pytest.raises(DeliveryRefused, match="more than 50 files"):
         unpack(landed, lake.settings.home / "scratch")
-    assert len(list((lake.settings.home / "scratch").iterdir())) <= 51
+    assert len(list((lake.settings.home / "scratch").iterdir())) <= 50
 
 
 def test_a_sparse_file_in_a_tar(lake):
