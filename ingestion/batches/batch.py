@@ -17,6 +17,7 @@ from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
+from lakehouse.errors import DeliveryRefused, Problem
 from lakehouse.ledger import Receipt, require_balance
 from lakehouse.settings import Settings
 
@@ -54,7 +55,8 @@ def take(
         again: For a replay: what stands of the deliveries, and which rules are waived.
 
     Raises:
-        DeliveryRefused: One of the deliveries cannot be trusted; nothing was committed.
+        DeliveryRefused: One of the deliveries cannot be trusted, or is too large to be read;
+            nothing was committed.
         LakeConflict: Another writer was first; nothing was committed.
         LakeError: A replay would read rows differently that have landed before.
     """
@@ -81,6 +83,14 @@ def take(
             connection, settings, contract, deliveries, accounted, given, identity, again
         )
         return Batch(accounted, version)
+    except duckdb.OutOfMemoryException as error:
+        raise DeliveryRefused(
+            Problem(
+                ", ".join(dict.fromkeys(one.offer.name for one in deliveries))[:300],
+                f"reading it takes more than the {_MEMORY} that a batch may use",
+                "Ask for smaller files; one document is read whole, lines are not.",
+            )
+        ) from error
     finally:
         connection.close()
 
