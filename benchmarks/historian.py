@@ -28,7 +28,7 @@ from benchmarks import observations
 from benchmarks.rounds import compare
 from ingestion.deliveries import Landed, Offer
 from ingestion.fetching import Fetch
-from ingestion.landing import digest, land
+from ingestion.landing import land
 from ingestion.protocols import ignition_historian
 
 ROWS = 1_000_000
@@ -131,10 +131,7 @@ def pulled(address: str, folder: Path) -> list[Landed]:
     )
     with tempfile.TemporaryDirectory(dir=settings.home) as scratch:
         fetch = Fetch(contract, settings, 0, Path(scratch), lambda _: False)
-        return [
-            land(settings, contract.id, offer, digest(offer.path))
-            for offer in ignition_historian.offers(fetch)
-        ]
+        return [land(settings, contract.id, offer) for offer in ignition_historian.offers(fetch)]
 
 
 def streamed(address: str, folder: Path) -> list[Landed]:
@@ -155,7 +152,7 @@ def streamed(address: str, folder: Path) -> list[Landed]:
             arrays = [pa.array(column, kind) for column, kind in cells]
             writer.write_table(pa.table(arrays, schema=_SCHEMA))
     offer = Offer(path.name, path, datetime.now(UTC))
-    return [land(settings, contract.id, offer, digest(path))]
+    return [land(settings, contract.id, offer)]
 
 
 def what(landed: list[Landed]) -> tuple[int, float, int]:

@@ -34,7 +34,7 @@ from benchmarks.rounds import compare
 from ingestion import ingest_source
 from ingestion.batches.batch import take
 from ingestion.deliveries import Offer
-from ingestion.landing import digest, land
+from ingestion.landing import land
 from lakehouse.duck import connect
 
 ROWS = 1_000_000
@@ -67,7 +67,7 @@ def taker(path: Path, folder: Path) -> Callable[[], None]:
     home = folder / f"take-{next(_NUMBER)}"
     settings, contract = observations.lake(home, _form(path))
     offer = Offer(path.name, path, datetime(2027, 1, 1, tzinfo=UTC))
-    landed = land(settings, contract.id, offer, digest(path))
+    landed = land(settings, contract.id, offer)
 
     def run() -> None:
         fresh, _ = observations.lake(home / str(next(_NUMBER)), _form(path))

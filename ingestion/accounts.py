@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -41,6 +42,7 @@ class Seen:
     names: Mapping[str, frozenset[str]]
     landed: frozenset[str]
     refused: frozenset[str]
+    all_names: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings, contract: SourceContract) -> Self:
@@ -59,7 +61,12 @@ class Seen:
             {key: frozenset(found) for key, found in names.items()},
             frozenset(marks[mark] for mark in held),
             frozenset(refused),
+            frozenset(chain.from_iterable(names.values())),
         )
+
+    def has_name(self, name: str) -> bool:
+        """Whether any bytes were dealt with before under this name."""
+        return name in self.all_names
 
     def under_this_name(self, sha256: str, name: str) -> bool:
         """Whether these bytes were dealt with before under this very name."""

@@ -1,4 +1,4 @@
-"""The landing zone: raw bytes by sha-256, flushed to disk before anything reads them.
+"""The landing zone: raw bytes by sha-256, kept as they came and flushed to disk before a commit.
 
 The same bytes under another name are one delivery. What lies here is never changed, so that
 every table can be made again from it.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,11 @@ def digest(path: Path) -> str:
     Raises:
         DeliveryRefused: It is or lies behind a symbolic link, or cannot be read.
     """
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _opened(path: Path) -> BufferedReader:
     if path.parent.resolve() != path.parent.absolute():
         raise DeliveryRefused(
             Problem(str(path), "the folder is reached through a link", "Deliver a plain file.")
@@ -36,8 +43,7 @@ def digest(path: Path) -> str:
         raise DeliveryRefused(
             Problem(str(path), f"the file cannot be opened: {error}", "Deliver a plain file.")
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return os.fdopen(descriptor, "rb")
 
 
 def address(settings: Settings, source_id: str, sha256: str) -> Path:
@@ -45,32 +51,56 @@ def address(settings: Settings, source_id: str, sha256: str) -> Path:
     return settings.landing / source_id / sha256[:2] / sha256
 
 
-def land(settings: Settings, source_id: str, offer: Offer, sha256: str) -> Landed:
-    """Copy an offer's bytes into the landing zone, once, and flush them to disk.
+def land(settings: Settings, source_id: str, offer: Offer) -> Landed:
+    """Copy an offer's bytes into the landing zone, once.
+
+    They are not yet flushed to disk, which takes as long as reading them: see `flush_landed`.
 
     Args:
         settings: Says where the landing zone is.
-        source_id: The source it is a delivery of.
+        source_id: The source it is a delivery of; one process at a time lands for it.
         offer: The bytes.
-        sha256: Their digest, computed before.
 
     Raises:
-        DeliveryRefused: The bytes changed while they were being copied.
+        DeliveryRefused: It is no plain file, cannot be read, or changed while it was copied.
     """
-    target = address(settings, source_id, sha256)
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f"{sha256}.{os.getpid()}.new")
-        shutil.copyfile(offer.path, fresh)
-        if digest(fresh) != sha256:
-            fresh.unlink()
+    fresh = settings.landing / source_id / "incoming"
+    fresh.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _opened(offer.path) as file:
+            before = os.stat(file.fileno())
+            sha256 = _copied(file, fresh)
+            after = os.stat(file.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise DeliveryRefused(
                 Problem(offer.name, "the file changed while it was read", "It is tried next run.")
             )
-        flush(fresh)
-        os.replace(fresh, target)
-        flush(target.parent)
+        target = address(settings, source_id, sha256)
+        # What a power cut has left under this name may be less than all of it.
+        if not target.is_file() or digest(target) != sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
     return Landed(offer, sha256, target, target.stat().st_size)
+
+
+def _copied(file: BufferedReader, target: Path) -> str:
+    """Copy a file; its sha-256, made meanwhile from the very bytes that were written."""
+    digested = hashlib.sha256()
+    with target.open("wb") as copy, ThreadPoolExecutor(max_workers=1) as beside:
+        while chunk := file.read(_CHUNK):
+            pending = beside.submit(digested.update, chunk)
+            copy.write(chunk)
+            pending.result()
+    return digested.hexdigest()
+
+
+def flush_landed(deliveries: Iterable[Landed]) -> None:
+    """Flush landed bytes and their folders to disk."""
+    for delivery in deliveries:
+        flush(delivery.path)
+        flush(delivery.path.parent)
 
 
 def discard(landed: Landed) -> None:

@@ -172,19 +172,20 @@ def _take_group(
     fresh: dict[str, Landed] = {}
     again: list[tuple[Offer, str]] = []
     for offer in group:
-        sha256 = ""
         try:
-            sha256 = digest(offer.path)
-            if seen.under_this_name(sha256, offer.name) or (
-                offer.is_pulled and seen.taken(sha256)  # a page's name follows the cursor
-            ):
+            if seen.has_name(offer.name) and seen.under_this_name(digest(offer.path), offer.name):
                 tally.passed_over += 1
-            elif seen.taken(sha256) or sha256 in fresh:
-                again.append((offer, sha256))
-            else:
-                fresh[sha256] = land(settings, contract.id, offer, sha256)
+                continue
+            landed = land(settings, contract.id, offer)
         except DeliveryRefused as refusal:
-            _refuse(settings, contract, offer, sha256, refusal, tally)
+            _refuse(settings, contract, offer, "", refusal, tally)
+            continue
+        if offer.is_pulled and seen.taken(landed.sha256):  # a page's name follows the cursor
+            tally.passed_over += 1
+        elif seen.taken(landed.sha256) or landed.sha256 in fresh:
+            again.append((offer, landed.sha256))
+        else:
+            fresh[landed.sha256] = landed
     _take(settings, contract, list(fresh.values()), scratch, tally)
     accounts.repair(settings, contract.id)
     _take_again(settings, contract, again, tally)

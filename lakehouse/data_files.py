@@ -129,7 +129,15 @@ def _partitions(
     """The partitions of a query's rows; only None if they are many."""
     if not partition_by:
         return [{}]
-    texts = ", ".join(f"{identifier(name)}::varchar" for name in partition_by)
+    names = [identifier(name) for name in partition_by]
+    ends = ", ".join(
+        f"case when count({name}) = count(*) then [min({name}), max({name})]::varchar[] end"
+        for name in names
+    )
+    one = connection.execute(f"select {ends} from ({query})").fetchall()[0]
+    if all(values and values[0] == values[1] for values in one):
+        return [{name: values[0] for name, values in zip(partition_by, one, strict=True)}]
+    texts = ", ".join(f"{name}::varchar" for name in names)
     found = connection.execute(f"select distinct {texts} from ({query}) limit {_FEW + 1}")
     partitions = [dict(zip(partition_by, values, strict=True)) for values in found.fetchall()]
     return [None] if len(partitions) > _FEW else [*partitions]

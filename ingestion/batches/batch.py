@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +16,7 @@ from ingestion.archives import unpack
 from ingestion.batches import committing, completeness, judging, novelty, receipts, reconsidered
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
+from ingestion.landing import flush_landed
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
 from lakehouse.errors import DeliveryRefused, Problem
@@ -60,39 +62,60 @@ def take(
         LakeConflict: Another writer was first; nothing was committed.
         LakeError: A replay would read rows differently that have landed before.
     """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="flush") as beside:
+        flushed = beside.submit(flush_landed, deliveries)
+        try:
+            with connect(memory_limit=_MEMORY, extensions=()) as connection:
+                connection.execute(f"set temp_directory = '{scratch}'")
+                read = _read(connection, settings, contract, deliveries, scratch, again)
+                flushed.result()
+                version = committing.commit(
+                    connection, settings, contract, deliveries, read.receipts, read.given,
+                    batch_id(contract, deliveries, again), again,
+                )  # fmt: skip
+        except duckdb.OutOfMemoryException as error:
+            raise DeliveryRefused(
+                Problem(
+                    ", ".join(dict.fromkeys(one.offer.name for one in deliveries))[:300],
+                    f"reading it takes more than the {_MEMORY} that a batch may use",
+                    "Ask for smaller files; one document is read whole, lines are not.",
+                )
+            ) from error
+    return Batch(read.receipts, version)
+
+
+class _Read(NamedTuple):
+    receipts: tuple[Receipt, ...]
+    given: frozenset[str]
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    deliveries: Sequence[Landed],
+    scratch: Path,
+    again: Again | None,
+) -> _Read:
+    """Read and judge deliveries, compare them with what is known, and account for each."""
     members = _members(deliveries, scratch)
-    connection = connect(memory_limit=_MEMORY, extensions=())
-    try:
-        connection.execute(f"set temp_directory = '{scratch}'")
-        _show_files(connection, members)
-        reading = FORMATS[contract.delivery.format].read(connection, members, contract)
-        released = frozenset({"quality", "quality_code"}) if again else frozenset()
-        given = judging.judge(connection, settings, contract, reading, keep=released)
-        if again:
-            reconsidered.waive(connection, again)
-        judging.require_no_drift(connection, contract)
-        identity = batch_id(contract, deliveries, again)
-        novelty.compare(connection, settings, contract, identity, given, reading.raw)
-        if again:
-            reconsidered.compare(connection, settings, contract, deliveries)
-        accounted = receipts.of(connection, contract, deliveries, again)
-        accounted = completeness.check(settings, contract, deliveries, accounted)
-        for receipt in accounted:
-            require_balance(contract.id, receipt)
-        version = committing.commit(
-            connection, settings, contract, deliveries, accounted, given, identity, again
-        )
-        return Batch(accounted, version)
-    except duckdb.OutOfMemoryException as error:
-        raise DeliveryRefused(
-            Problem(
-                ", ".join(dict.fromkeys(one.offer.name for one in deliveries))[:300],
-                f"reading it takes more than the {_MEMORY} that a batch may use",
-                "Ask for smaller files; one document is read whole, lines are not.",
-            )
-        ) from error
-    finally:
-        connection.close()
+    _show_files(connection, members)
+    reading = FORMATS[contract.delivery.format].read(connection, members, contract)
+    released = frozenset({"quality", "quality_code"}) if again else frozenset()
+    given = judging.judge(connection, settings, contract, reading, keep=released)
+    if again:
+        reconsidered.waive(connection, again)
+    judging.count(connection)
+    judging.require_no_drift(connection, contract)
+    identity = batch_id(contract, deliveries, again)
+    novelty.compare(connection, settings, contract, identity, given, reading.raw)
+    if again:
+        reconsidered.compare(connection, settings, contract, deliveries)
+    accounted = receipts.of(connection, contract, deliveries, again)
+    accounted = completeness.check(settings, contract, deliveries, accounted)
+    for receipt in accounted:
+        require_balance(contract.id, receipt)
+    return _Read(accounted, given)
 
 
 def _members(deliveries: Sequence[Landed], scratch: Path) -> list[Member]:

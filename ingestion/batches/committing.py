@@ -38,7 +38,7 @@ def commit(
     """Commit the broken rows to quarantine, then the batch to bronze.
 
     Args:
-        connection: Holds `judged`, `repeats`, `broken` and `files`.
+        connection: Holds `judged`, `counted`, `repeats`, `broken` and `files`.
         settings: Says where the lake is.
         contract: The source.
         deliveries: What the batch is made of.
@@ -117,17 +117,18 @@ def _landing(
             optional.append("quality::quality as quality")
         elif name in given:
             optional.append(name)
-    day = "t::date"
+    has_members = "select bool_or(_member is not null) from files"
+    member = "_member," if connection.execute(has_members).fetchall()[0][0] else ""
     is_new = "_id not in (from repeats)"
     if not connection.execute("select exists (from repeats)").fetchall()[0][0]:
         is_new = "true"  # an empty list would still be asked for each row
     return f"""
         select device, {_named(connection, contract)},
             make_timestamptz(epoch_us(t)) as phenomenon_time,
-            {", ".join(optional)}, {number}::bigint as _batch, _delivery, _member, _row,
+            {", ".join(optional)}, {number}::bigint as _batch, _delivery, {member} _row,
             make_timestamptz(epoch_us(received_at)) as _received_at, {landed_at} as _landed_at,
-            case when year({day}) >= {daily_from} then {day}
-                else make_date(year({day}), 1, 1) end as partition_date
+            case when t >= timestamp '{daily_from}-01-01' then t::date
+                else make_date(year(t), 1, 1) end as partition_date
         from {_with_files(connection)} where verdict = 'sound' and {is_new}"""
 
 
@@ -150,7 +151,7 @@ def _named(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> s
     If the contract names the channel of every sound row they are ENUMs, which are written to
     Parquet without a look at each text.
     """
-    known = "select bool_and(is_known) from judged where verdict = 'sound'"
+    known = "select bool_and(are_known) from counted where verdict = 'sound'"
     if not connection.execute(known).fetchall()[0][0]:
         return "channel, unit"
     for name, words in (

@@ -35,6 +35,8 @@ def judge(
 ) -> frozenset[str]:
     """Make the views `records` and `judged`, the latter of each row with its verdict.
 
+    Table `records_of_files` has the number of `records` in each file.
+
     A record that gave no row at all is a broken one, never a lost one. Channels get the name
     that the contract gives them. Adds to what `rules` find `_id` (which tells one row of the
     batch from another), `is_known` (the contract names the channel) and `verdict` (`sound`,
@@ -58,6 +60,10 @@ def judge(
         reading = order.otherwise(None)
     given = _one_by_one(connection, settings, contract, reading, keep)
     _show_judged(connection, [_judgements(given)])
+    connection.execute(
+        """create temp table records_of_files as
+        select _file, count(*)::bigint as rows from records group by _file"""
+    )
     return given
 
 
@@ -107,7 +113,7 @@ def _in_order(
     else:
         connection.execute(_NOTHING)
     _show_judged(connection, parts)
-    _show_records(connection, order, len(records))
+    _show_records(connection, order, records)
     return given
 
 
@@ -131,14 +137,19 @@ def _odd_lines(connection: duckdb.DuckDBPyConnection, line: str) -> Lines:
     return lines_of(connection, "odd_lines")
 
 
-def _show_records(connection: duckdb.DuckDBPyConnection, order: InOrder, files: int) -> None:
+def _show_records(
+    connection: duckdb.DuckDBPyConnection, order: InOrder, records: Sequence[int]
+) -> None:
+    connection.execute(
+        """create temp table records_of_files as
+        select unnest(range(len($rows)))::integer as _file, unnest($rows::bigint[]) as rows""",
+        {"rows": list(records)},
+    )
     connection.execute(
         f"""create or replace temp view records as
-        select _file, unnest(range({order.skip} + 1, {order.skip} + 1 + count)) as _row,
+        select _file, unnest(range({order.skip} + 1, {order.skip} + 1 + rows)) as _row,
             null::varchar as _raw
-        from (select _file::integer as _file,
-            getvariable('starts')[_file + 2] - getvariable('starts')[_file + 1] as count
-            from range({files}) f(_file))"""
+        from records_of_files"""
     )
 
 
@@ -190,6 +201,20 @@ insert into judgements by name
 select _file, _row, 'no_measurement' as rule,
     'the record carries no measurement' as reason
 from records anti join judgements using (_file, _row)"""
+
+
+def count(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make table `counted`: the judged rows of each file and verdict.
+
+    It has `rows`, whether the contract names the channels of all of them (`are_known`), and their
+    `first` and `last` time.
+    """
+    connection.execute(
+        """create temp table counted as
+        select _file, verdict, count(*) as rows, bool_and(is_known) as are_known,
+            make_timestamptz(epoch_us(min(t))) as first, make_timestamptz(epoch_us(max(t))) as last
+        from judged group by _file, verdict"""
+    )
 
 
 def require_no_drift(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> None:

@@ -24,13 +24,13 @@ def of(
     """Count every delivery's rows: offered by the reader, and by what has become of each.
 
     Args:
-        connection: Holds `records`, `judged`, `repeats`, `broken` and `files`.
+        connection: Holds `records_of_files`, `judged`, `counted`, `repeats`, `broken` and `files`.
         contract: The source.
         deliveries: What the batch is made of.
         again: For a replay: rows that the delivery has landed before count as landed, so that
             its receipt stands for all takings of it.
     """
-    records = _count(connection, "records")
+    records = _sums(connection, "records_of_files")
     judged = _count_judged(connection)
     repeated = _count(connection, "judged", "_id in (from repeats)") if _any(connection) else {}
     held = _count(connection, "broken", "fate = 'quarantined'")
@@ -65,14 +65,17 @@ def of(
     )
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, table: str, condition: str = "true"
-) -> dict[str, int]:
+def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str) -> dict[str, int]:
     """Rows of a table that fulfil a condition, by delivery."""
+    counted = f"select _file, count(*) as rows from {table} where {condition} group by _file"
+    return _sums(connection, f"({counted})")
+
+
+def _sums(connection: duckdb.DuckDBPyConnection, counted: str) -> dict[str, int]:
+    """Rows by delivery, where those of each file have been counted."""
     rows = connection.execute(
-        f"""select _delivery::varchar, sum(rows)::bigint from files join (
-            select _file, count(*) as rows from {table} where {condition} group by _file
-        ) using (_file) group by _delivery"""
+        f"""select _delivery::varchar, sum(rows)::bigint
+        from files join {counted} using (_file) group by _delivery"""
     )
     return dict(rows.fetchall())
 
@@ -91,18 +94,18 @@ class _Judged:
 def _count_judged(connection: duckdb.DuckDBPyConnection) -> dict[str, _Judged]:
     """Rows by delivery and verdict, and those that are left out by rule."""
     found: defaultdict[str, _Judged] = defaultdict(_Judged)
-    for delivery, verdict, rule, rows in connection.execute(
-        """select _delivery::varchar, verdict, rule, sum(rows)::bigint
-        from files join (
-            select _file, verdict, case when verdict = 'filtered' then rule end as rule,
-                count(*) as rows
-            from judged group by all) using (_file)
-        group by all order by rule"""
+    for delivery, verdict, rows in connection.execute(
+        """select _delivery::varchar, verdict::varchar, sum(rows)::bigint
+        from files join counted using (_file) group by all"""
     ).fetchall():
         found[delivery].rows += rows
         if verdict == "sound":
             found[delivery].sound += rows
-        elif verdict == "filtered":
+    if any(one.rows > one.sound for one in found.values()):
+        for delivery, rule, rows in connection.execute(
+            """select _delivery::varchar, rule, count(*) from judged join files using (_file)
+            where verdict = 'filtered' group by all order by rule"""
+        ).fetchall():
             found[delivery].filtered[rule] = rows
     return found
 
@@ -113,7 +116,7 @@ def _findings(
     """What no rule forbids but somebody should look at, by delivery."""
     found: dict[str, list[str]] = {}
     unknown = connection.execute(
-        """select _delivery, channel, count(*) from judged join files using (_file)
+        """select _delivery::varchar, channel, count(*) from judged join files using (_file)
         where verdict = 'sound' and not is_known group by all order by all"""
     ).fetchall()
     for delivery, channel, rows in unknown:

@@ -7,12 +7,12 @@ A row without a value is one of them, unless the contract says that the channel 
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import duckdb
 
 from ingestion.batches import units
-from ingestion.reading.offered import whole
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.settings import Settings
@@ -50,7 +50,8 @@ def apply(
         contract: Says which channels there are and what they may measure.
         given: The columns that are not null in every row; only they are copied.
     """
-    known = _prepare(connection, settings, contract, "offered", given)
+    placed = _prepare(connection, settings, contract, "offered", given)
+    known = f"placed as ({placed}), {_known('unit' in given)}"
     kept = [name for name in ("_file", "_row", *OPTIONAL) if name in given]
     if "unit" in given:
         kept.append("case when place is null then coalesce(unit_named, unit_told) end as unit")
@@ -87,16 +88,38 @@ def apply_in_order(
             through a view of it once more, which takes as long as reading thousands of rows.
         given: Its columns.
     """
-    known = _prepare(connection, settings, contract, f"({whole(offered, given)})", given)
+    placed = _prepare(connection, settings, contract, f"({offered})", given)
     kept = "".join(f"{name}, " for name in ("_file", *OPTIONAL) if name in given)
-    rule = f"case when place is null then 'channel_unknown' else {_rule(contract)} end"
     connection.execute(
         f"""
         create or replace temp table plain as
-        with {known}
-        select {kept} device, t, place, {rule} <> 'empty_value' as is_odd from known
+        select {kept} device, t, place, {_is_odd(given)} as is_odd from ({placed})
         """
     )
+
+
+def _is_odd(given: frozenset[str]) -> str:
+    """SQL: null for what is sound beyond doubt, false for what is empty, true for all else.
+
+    The rules decide what is odd. Here only a few comparisons are made of each row, and what the
+    contract says of a channel is looked up where it is needed.
+    """
+    has = [f"{name} is null" for name in ("cell", "value", "text") if name in given]
+    is_good = "coalesce(quality, 'good') <> 'bad'" if "quality" in given else "true"
+    is_unit = "true"
+    if "unit" in given:
+        is_unit = f"""(unit is null
+            or getvariable('named_units')[enum_code(try_cast(unit as unit_name)) + 1]
+                = {_said("unit")})"""
+    is_text = f"value is null and text is not null and not {_said('is_number')}"
+    return f"""case
+        when (rule is null and device <> '' and place is not null and {is_unit}
+            and t <= {_RECEIVED_AT} + interval {FUTURE_MINUTES} minutes) is not true then true
+        when value between {_said("least")} and {_said("most")} and {is_good} then null
+        when {is_text if "text" in given else "false"} then null
+        when {" and ".join(has)} and {is_good} and not {_said("keeps_empty")} then false
+        when not {is_good} and abs(value) <= {sys.float_info.max} then null
+        else true end"""
 
 
 def _prepare(
@@ -106,7 +129,7 @@ def _prepare(
     offered: str,
     given: frozenset[str],
 ) -> str:
-    """Make the lists that rows are held against; SQL of `known`, the rows beside them."""
+    """Make the lists that rows are held against; SQL of the rows with their channel's place."""
     placed = _tell_channels(connection, contract, offered)
     connection.execute(
         """set variable received_at = (select list(f.received_at order by number)
@@ -115,7 +138,7 @@ def _prepare(
     )
     if "unit" in given:
         _tell_units(connection, settings)
-    return f"placed as ({placed}), {_known('unit' in given)}"
+    return placed
 
 
 # What the contract says of a channel is found by its place in lists, not by a join: a join costs
@@ -173,7 +196,7 @@ def _tell_units(connection: duckdb.DuckDBPyConnection, settings: Settings) -> No
 
 def _known(has_units: bool) -> str:
     """SQL of the rows with what the contract, the vocabulary and the file say of each."""
-    said = ", ".join(f"getvariable('channel_{name}')[place] as {name}" for name in _SAID)
+    said = ", ".join(f"{_said(name)} as {name}" for name in _SAID)
     named = "getvariable('named_units')[enum_code(try_cast(unit as unit_name)) + 1]"
     return f"""known as (
         select * exclude (rule, reason, channel, unit, quality),
@@ -181,8 +204,16 @@ def _known(has_units: bool) -> str:
             coalesce(quality, 'good') as quality,
             channel as delivered_as, place is not null as is_known, {said},
             unit as unit_told, {named if has_units else "null::varchar"} as unit_named,
-            getvariable('received_at')[_file + 1] as received_at
+            {_RECEIVED_AT} as received_at
         from placed)"""
+
+
+_RECEIVED_AT: Final = "getvariable('received_at')[_file + 1]"
+
+
+def _said(name: str) -> str:
+    """SQL of what the contract says of the channel of a row."""
+    return f"getvariable('channel_{name}')[place]"
 
 
 def _rule(contract: SourceContract) -> str:
@@ -238,9 +269,15 @@ def _lists(contract: SourceContract) -> dict[str, tuple[str, list[Any]]]:
         "is_number": ("boolean", [one.logical_type in ("number", "integer") for one in channels]),
         "minimum": ("double", [one.minimum for one in channels]),
         "maximum": ("double", [one.maximum for one in channels]),
+        "least": ("double", [_or(one.minimum, -sys.float_info.max) for one in channels]),
+        "most": ("double", [_or(one.maximum, sys.float_info.max) for one in channels]),
         "unit": ("varchar", [one.unit for one in channels]),
         "keeps_empty": (
             "boolean",
             [one.empty == "quarantine" or one.required for one in channels],
         ),
     }
+
+
+def _or(limit: float | None, edge: float) -> float:
+    return edge if limit is None else limit

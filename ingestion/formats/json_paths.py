@@ -58,10 +58,14 @@ def read(
         stream = bulk.json_stream(members, names, _values(contract))
     if stream is None:
         return _numbered(connection, members, contract)
-    cell = _cell(contract)
+    cell, delivery = _cell(contract), contract.delivery
+    # What is empty there makes a row odd, whether it is null or a text without letters.
+    as_it_is = _values(contract) | ({*delivery.time.columns} if delivery.time else set())
+    as_it_is |= {delivery.device.column} if delivery.device and delivery.device.column else set()
+    as_it_is |= {delivery.narrow.channel} if delivery.narrow else set()
 
     def cell_or_number(name: str) -> str:
-        return f"c{names.index(name) + 1}" if name in _values(contract) else cell(name)
+        return f"c{names.index(name) + 1}" if name in as_it_is else cell(name)
 
     offered, given = columns.offer_in_order(
         contract,
@@ -165,25 +169,34 @@ def _is_odd(contract: SourceContract) -> str:
     """SQL: whether another reader must look at a line, because of a cell that is no number.
 
     A list and an object look like a text to DuckDB, and it writes 1.50 as 1.5, which matters
-    where the digits are a name. Looking at the first letter costs next to nothing.
+    where the digits are a name. Most names begin with a letter, which is seen at once.
     """
     delivery, names = contract.delivery, columns.names(contract)
     position, time = delivery.position, delivery.time
     read_as_numbers = {position.longitude, position.latitude} if position else set()
+    times = {*time.columns, *time.end_columns} if time else set()
     if time and (time.format.startswith("epoch") or time.format == "iso8601"):
-        read_as_numbers |= {*time.columns, *time.end_columns}  # no number is a time of ISO 8601
+        read_as_numbers |= times  # no number is a time of ISO 8601
+    known = None  # a channel is one of the contract's, or odd for that
+    if delivery.narrow and all(one.delivered_as[:1].isalpha() for one in contract.channels):
+        known = delivery.narrow.channel
     odd = ["false"]
     for place, name in enumerate(names, start=1):
         cell = f"c{place}"
-        if name in _values(contract):
+        if name in _values(contract) or name == known:
             continue
-        odd.append(f"ord({cell}) in (ord('['), ord('{{'))")
+        looks = []
+        if name not in times:  # a list is no time
+            looks.append(f"ord({cell}) in (ord('['), ord('{{'))")
         if name not in read_as_numbers:
-            odd.append(
+            looks.append(
                 f"""case when ord({cell}) between ord('-') and ord('9')
                 then (contains({cell}, '.') or contains({cell}, 'e') or contains({cell}, 'E'))
                     and try_cast({cell} as double) is not null end"""
             )
+        if looks:
+            is_word = f"{cell} >= 'A' and {cell} < '[' or {cell} >= 'a' and {cell} < '{{'"
+            odd.append(f"case when {is_word} then false else {' or '.join(looks)} end")
     return " or ".join(odd)
 
 

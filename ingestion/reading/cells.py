@@ -104,7 +104,8 @@ def reading(
 
 def null_markers(contract: SourceContract) -> str:
     """SQL of the list of texts that stand for an empty cell."""
-    return ", ".join(literal(marker) for marker in ("", *contract.delivery.csv.null_markers))
+    markers = dict.fromkeys(("", *contract.delivery.csv.null_markers))
+    return ", ".join(literal(marker) for marker in markers)
 
 
 def _table(rows: Sequence[Row]) -> pa.Table:

@@ -311,7 +311,7 @@ def _columns(
     found |= _optional(contract, _time_rule(contract), cell)
     if in_order:
         del found["_row"]
-        return found | {"rule": f"case when is_odd then '{ODD}' else time_rule end"}
+        return found | {"rule": f"case when is_odd then '{ODD}' end"}
     return found | {"rule": "time_rule", "reason": "time_problem"}
 
 

@@ -22,7 +22,7 @@ from ingestion.archives import unpack
 from ingestion.batches import judging
 from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
-from ingestion.landing import digest, land
+from ingestion.landing import land
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract, load_source
 from lakehouse.duck import connect, delta_scan
@@ -229,7 +229,7 @@ class Lake:
         """Land a file of the inbox, unread."""
         name = path.relative_to(self.inbox).as_posix()
         received = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return land(self.settings, source_id, Offer(name, path, received), digest(path))
+        return land(self.settings, source_id, Offer(name, path, received))
 
     @contextmanager
     def judging(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 
 import pytest
+from deltalake import DeltaTable
 
 from ingestion import landing
 from ingestion.deliveries import Offer
 from ingestion.landing import address, digest, discard, land
 from lakehouse.errors import DeliveryRefused
 from tests.unit.ingestion.lake import RECEIVED
+
+HEAD = "meter;time;kwh\n"
 
 
 def test_bytes_lie_under_their_digest(lake):
@@ -38,16 +40,32 @@ def test_sources_do_not_share_bytes(lake):
     assert lake.land(path, "one").path != lake.land(path, "two").path
 
 
-def test_file_and_folder_are_flushed_before_anything_reads_them(lake, monkeypatch):
-    flushed: list[str] = []
-    real = os.fsync
+def test_file_and_folder_are_flushed_before_bronze_has_its_rows(lake, monkeypatch):
+    """Reading them meanwhile costs nothing if the power fails: no row has landed then."""
+    contract = lake.source()
+    done: list[str] = []
+    real, commit = os.fsync, DeltaTable.create_write_transaction
     monkeypatch.setattr(
-        os, "fsync", lambda fd: (flushed.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))
+        os, "fsync", lambda fd: (done.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))
     )
-    landed = lake.land(lake.deliver("a.csv", b"hej"))
-    assert len(flushed) == 2
-    assert flushed[0].startswith(str(landed.path))
-    assert flushed[1] == str(landed.path.parent)
+    monkeypatch.setattr(
+        DeltaTable,
+        "create_write_transaction",
+        lambda *given, **named: (done.append("commit"), commit(*given, **named)),
+    )
+    lake.deliver("a.csv", f"{HEAD}m1;2026-10-19T10:00:00;1\n")
+    assert lake.ingest(contract).ledger.landed == 1
+    (landed,) = [path for path in lake.settings.landing.rglob("*") if path.is_file()]
+    before = done[: done.index("commit")]
+    assert str(landed) in before
+    assert str(landed.parent) in before
+
+
+def test_what_a_power_cut_has_left_is_not_trusted(lake):
+    path = lake.deliver("a.csv", b"hej")
+    landed = lake.land(path)
+    landed.path.write_bytes(b"\0\0\0")
+    assert lake.land(path).path.read_bytes() == b"hej"
 
 
 def test_link_is_refused(lake):
@@ -71,16 +89,16 @@ def test_file_behind_a_linked_folder_is_refused(lake):
 
 def test_file_that_changes_while_it_is_copied(lake, monkeypatch):
     path = lake.deliver("a.csv", b"half")
-    sha256 = digest(path)
-    real = shutil.copyfile
+    real = landing._copied
 
-    def grow_first(source, target):
-        source.write_bytes(b"half and the rest")
-        return real(source, target)
+    def grow_after(file, target):
+        sha256 = real(file, target)
+        path.write_bytes(b"half and the rest")
+        return sha256
 
-    monkeypatch.setattr(landing.shutil, "copyfile", grow_first)
+    monkeypatch.setattr(landing, "_copied", grow_after)
     with pytest.raises(DeliveryRefused, match="changed while it was read"):
-        land(lake.settings, "meters", Offer("a.csv", path, RECEIVED), sha256)
+        land(lake.settings, "meters", Offer("a.csv", path, RECEIVED))
     assert [p for p in lake.settings.landing.rglob("*") if p.is_file()] == []
 
 
