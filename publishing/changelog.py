@@ -60,10 +60,18 @@ def days_told(changes: Changes, language: Language) -> str | None:
 
 
 def column_told(change: ColumnChange, language: Language) -> str:
-    """What became of one column."""
+    """What became of one column, with its name."""
+    return f"{change.column}: {said(event_told(change), language)}"
+
+
+def event_told(change: ColumnChange) -> Text:
+    """What became of a column, without its name, in both languages."""
+    return Text(sv=_event(change, "sv"), en=_event(change, "en"))
+
+
+def _event(change: ColumnChange, language: Language) -> str:
     before, after = (_value(change, value, language) for value in (change.before, change.after))
-    text = said(_EVENTS[change.event], language).format(before=before, after=after)
-    return f"{change.column}: {text}"
+    return said(_EVENTS[change.event], language).format(before=before, after=after)
 
 
 def changes_file(release: Release, language: Language) -> str | None:
@@ -152,7 +160,9 @@ def _sections(changes: Changes, language: Language) -> Iterator[tuple[str, list[
 def _table(
     names: Sequence[str], rows: Sequence[Sequence[str | int]], language: Language
 ) -> list[str]:
-    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    # The counts are the last three columns.
+    ruler = (" --- |" * (len(names) - 3)) + " ---: |" * 3
+    lines = [f"| {' | '.join(names)} |", f"|{ruler}"]
     for row in rows:
         cells = (cell if isinstance(cell, str) else words.number(cell, language) for cell in row)
         lines.append(f"| {' | '.join(cells)} |")

@@ -24,8 +24,8 @@ _NUMBERS: Final = ("integer", "number")
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """One release as the comparison reads it."""
+class Side:
+    """One release as the comparison reads it: its file, its columns, the one that says when."""
 
     parquet: Path
     columns: tuple[Column, ...]
@@ -33,6 +33,7 @@ class _Side:
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The columns that together identify a row."""
         return tuple(column.name for column in self.columns if column.is_key)
 
 
@@ -71,7 +72,7 @@ def changes_of(before: Release, draft: Release, staging: Path) -> Changes:
     )
 
 
-def compare(old: _Side, new: _Side, spill: Path) -> tuple[tuple[str, ...], tuple[DayChanges, ...]]:
+def compare(old: Side, new: Side, spill: Path) -> tuple[tuple[str, ...], tuple[DayChanges, ...]]:
     """The columns that rows were matched by, and what changed on which day."""
     connection = duck.connect(extensions=())
     try:
@@ -111,12 +112,12 @@ def column_changes(old: Iterable[Column], new: Iterable[Column]) -> Iterator[Col
             yield ColumnChange(name, "removed", column.type, None)
 
 
-def _side(release: Release, folder: Path) -> _Side:
+def _side(release: Release, folder: Path) -> Side:
     name = release.file(".parquet").name
-    return _Side(folder / name, release.columns, release.publication.time_column)
+    return Side(folder / name, release.columns, release.publication.time_column)
 
 
-def _show(connection: duckdb.DuckDBPyConnection, view: str, side: _Side, other: _Side) -> None:
+def _show(connection: duckdb.DuckDBPyConnection, view: str, side: Side, other: Side) -> None:
     """Make a view of a release with its `_day`, shared columns of another type made comparable."""
     others = {column.name: column for column in other.columns}
     columns = ", ".join(
@@ -142,7 +143,7 @@ def _comparable(column: Column, other: Column | None) -> str:
     return f"cast({name} as varchar)"
 
 
-def _common_key(connection: duckdb.DuckDBPyConnection, old: _Side, new: _Side) -> tuple[str, ...]:
+def _common_key(connection: duckdb.DuckDBPyConnection, old: Side, new: Side) -> tuple[str, ...]:
     """The columns that tell the rows of both releases apart; none if nothing does.
 
     The time belongs to them, so that a row that has moved to another day is gone from the first.

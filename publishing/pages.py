@@ -175,8 +175,7 @@ def _column(column: Column) -> dict[str, Any]:
 def _version(release: Release, newest: Release) -> dict[str, Any]:
     return {
         "version": release.version,
-        "issued": words.moment(release.issued),
-        "until": words.moment(release.data_until) if release.data_until else None,
+        "day": words.day(release.issued),
         "rows": words.number(release.rows, "sv"),
         "is_current": release.number == newest.number,
         "is_first": release.number == 1,
@@ -193,8 +192,7 @@ def _changes(changes: Changes) -> dict[str, Any]:
         if changes.contract_before != changes.contract_after
         else None,
         "columns": [
-            Text(sv=changelog.column_told(one, "sv"), en=changelog.column_told(one, "en"))
-            for one in changes.columns
+            {"name": one.column, "event": changelog.event_told(one)} for one in changes.columns
         ],
     }
 
