@@ -38,8 +38,8 @@ def main() -> None:
             _write(old, rows, "true", "0")
             _write(new, rows, "i % 1000 <> 7", "case when i % 500 = 3 then 1 else 0 end")
             start = time.perf_counter()
-            sides = (Side(path, _COLUMNS, "hour_start") for path in (old, new))
-            _, days = compare(*sides, Path(folder, "spill"))
+            before, after = (Side(path, _COLUMNS, "hour_start") for path in (old, new))
+            _, days = compare(before, after, Path(folder, "spill"))
             seconds = time.perf_counter() - start
         changed, removed = sum(day.changed for day in days), sum(day.removed for day in days)
         if (changed, removed) != (rows // 500, rows // 1000):
