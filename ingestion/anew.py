@@ -23,7 +23,7 @@ import duckdb
 from ingestion import accounts, quarantine, taken
 from ingestion.batches.batch import take
 from ingestion.deliveries import Again, Landed, delivery_mark
-from lakehouse import delta, tables
+from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect, delta_scan, identifier, literal
 from lakehouse.errors import DeliveryRefused, LakeError, Problem
@@ -105,8 +105,8 @@ def build_anew(
 
     Raises:
         Busy: Another process is ingesting this source.
-        LakeError: Nothing has landed, bytes are missing, or a delivery that had been taken would
-            be refused; nothing was changed.
+        LakeError: Nothing has landed, bytes are missing, bronze has rows of no known delivery, or a
+            delivery that had been taken would be refused; nothing was changed.
         LakeConflict: Another writer was first; nothing was changed.
     """
     with exclusive(settings, f"ingest.{contract.id}"):
@@ -142,6 +142,7 @@ def _stage(settings: Settings, contract: SourceContract, staging: Path) -> _Stag
     year = delta.mark_of(bronze, "daily_from") or settings.daily_from.year
     fresh = replace(settings, home=staging, daily_from=date(year, 1, 1))
     standing = accounts.standing(settings, contract.id)
+    _require_accounted(bronze, sum(line["landed"] for line in standing.values()))
     lines = [*standing.values(), *taken.refused(settings, contract.id, standing)]
     deliveries = [taken.landed(settings, contract.id, line) for line in lines]
     waived = _waived(bronze)
@@ -162,6 +163,19 @@ def _stage(settings: Settings, contract: SourceContract, staging: Path) -> _Stag
             Problem(contract.id, "none of its deliveries can be taken", "Mend the contract.")
         )
     return _Staged(fresh, tuple(receipts), tuple(refused))
+
+
+def _require_accounted(bronze: Path, landed: int) -> None:
+    """Stop where bronze holds rows that no delivery is known for: they could not be read again."""
+    held = data_files.extent_of(delta.open_table(bronze)).rows
+    if held != landed:
+        raise LakeError(
+            Problem(
+                str(bronze),
+                f"it holds {held:,} rows where the ledger tells of {landed:,} that have landed",
+                "Nothing was changed: rows without a delivery would be lost. Run 'sjostad doctor'.",
+            )
+        )
 
 
 def _waived(bronze: Path) -> Waived:

@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ingestion import anew as building
@@ -145,15 +146,32 @@ def test_rows_that_a_person_released_stay_released(taken):
     assert balance(taken.settings, "meters").is_kept
 
 
-def test_a_refused_delivery_gets_its_chance_and_one_refused_still_stays(taken):
-    taken.deliver("late.csv", "meter;time;KWH;place\nm7;2026-10-21T10:00:00;3;north\n")
-    taken.deliver("page.csv", "<html>busy</html>")
+def test_a_refused_delivery_gets_its_chance_and_one_refused_still_stays(taken, tmp_path):
+    mended = {"columns": METER, "delivery": ZONE}  # no place is asked for
+    expected = new_lake(tmp_path / "fresh")
+    deliver(expected)
+    for lake in (taken, expected):
+        lake.deliver("late.csv", "meter;time;kwh\nm7;2026-10-21T10:00:00;3\n")
+        lake.deliver("page.csv", "<html>busy</html>")
     assert len(taken.ingest(source(taken)).refused) == 2
-    # A row that says how many there are is read as a trailer from now on; page.csv stays a page.
-    outcome = build_anew(taken.settings, source(taken, delivery=ZONE))
-    assert len(outcome.refused) == 2
-    assert {row["rule"] for row in taken.quarantine()} >= {"delivery_refused"}
-    assert balance(taken.settings, "meters").is_kept
+    outcome = build_anew(taken.settings, source(taken, **mended))
+    assert (outcome.deliveries, len(outcome.refused)) == (5, 1)
+    assert "m7" in {row["device"] for row in taken.bronze()}
+    expected.ingest(source(expected, **mended))
+    assert_as_fresh(taken, expected)
+    again = taken.ingest(source(taken, **mended))
+    assert [receipt.name for receipt in again.receipts] == ["meters/page.csv"]
+
+
+def test_rows_of_no_known_delivery_stop_it(taken):
+    """They could not be read again, so they would be lost."""
+    bronze = tables.bronze(taken.settings, "meters")
+    row = taken.rows(bronze)[0] | {"device": "by hand"}
+    table = pa.Table.from_pylist([row], tables.TELEMETRY)
+    delta.append(bronze, table, tables.TELEMETRY, marks={"by hand": 1})
+    with pytest.raises(LakeError, match="5 rows where the ledger tells of 4"):
+        build_anew(taken.settings, source(taken, delivery=ZONE))
+    assert "by hand" in {row["device"] for row in taken.bronze()}
 
 
 def test_a_taken_delivery_that_would_be_refused_stops_it(taken):
@@ -220,8 +238,8 @@ POINTS = {
         "deltalake:DeltaTable", "create_write_transaction", 3, "after"
     ),
     "after bronze's commit": Point("lakehouse.delta", "replace_query", 1, "after"),
-    "before the ledger": Point("ingestion.anew.accounts", "repair", 3, "before"),
-    "after the ledger": Point("ingestion.anew.accounts", "repair", 3, "after"),
+    "before the ledger": Point("ingestion.accounts", "repair", 3, "before"),
+    "after the ledger": Point("ingestion.accounts", "repair", 3, "after"),
 }
 
 
