@@ -5,15 +5,18 @@ judged by its contract, and every row that was offered is accounted for. Renamin
 joins and the knowledge of one source do not belong here.
 """
 
+from ingestion.anew import Rebuilt, build_anew
 from ingestion.balance import Balance, balance
 from ingestion.replay import Replayed, replay
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
 __all__ = [
     "Balance",
+    "Rebuilt",
     "Replayed",
     "SourceOutcome",
     "balance",
+    "build_anew",
     "ingest_source",
     "replay",
     "require_known",

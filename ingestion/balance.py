@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion import accounts, quarantine
-from lakehouse import delta, tables
+from lakehouse import data_files, delta, tables
 from lakehouse.settings import Settings
 
 
@@ -34,7 +34,9 @@ def balance(settings: Settings, source_id: str) -> Balance:
     bronze = tables.bronze(settings, source_id)
     return Balance(
         landed=sum(line["landed"] for line in listed),
-        bronze_rows=delta.extent_of(delta.open_table(bronze)).rows if delta.exists(bronze) else 0,
+        bronze_rows=data_files.extent_of(delta.open_table(bronze)).rows
+        if delta.exists(bronze)
+        else 0,
         quarantined=sum(line["quarantined"] for line in listed),
         quarantine_rows=quarantine.count(settings, source_id),
     )

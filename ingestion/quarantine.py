@@ -44,7 +44,7 @@ class Held:
 def summary(settings: Settings, source_id: str) -> tuple[Held, ...]:
     """What a source has in quarantine, the most frequent first."""
     with connect() as connection:
-        if not _show_held(connection, settings, source_id):
+        if not show_held(connection, settings, source_id):
             return ()
         found = connection.execute(
             """select rule, channel, count(*), count(distinct _delivery), min(reason)
@@ -60,7 +60,7 @@ def rows(
     where = f"where rule = {literal(rule)}" if rule else ""
     top = f"limit {limit}" if limit is not None else ""
     with connect() as connection:
-        if not _show_held(connection, settings, source_id):
+        if not show_held(connection, settings, source_id):
             return []
         table = connection.execute(
             f"""select name, _delivery, _member, _row, rule, reason, channel, raw
@@ -73,21 +73,23 @@ def rows(
 def count(settings: Settings, source_id: str) -> int:
     """How many rows a source has in quarantine; refused deliveries are no rows."""
     with connect() as connection:
-        if not _show_held(connection, settings, source_id):
+        if not show_held(connection, settings, source_id):
             return 0
         query = "select count(*) from held where rule <> 'delivery_refused'"
         held: int = connection.execute(query).fetchall()[0][0]
     return held
 
 
-def _show_held(connection: duckdb.DuckDBPyConnection, settings: Settings, source_id: str) -> bool:
-    """Make view `held`; false when the source has no quarantine."""
+def show_held(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, source_id: str, view: str = "held"
+) -> bool:
+    """Make a view of the held rows; false when the source has no quarantine."""
     address = tables.quarantine(settings, source_id)
     if not delta.exists(address):
         return False
     newest = accounts.standing(settings, source_id)
     connection.register(
-        "newest",
+        f"newest_{view}",
         pa.table(
             {
                 "_delivery": pa.array(newest, pa.string()),
@@ -97,10 +99,11 @@ def _show_held(connection: duckdb.DuckDBPyConnection, settings: Settings, source
     )
     connection.execute(
         f"""
-        create temp view held as
+        create temp view {view} as
         select * from {delta_scan(address)} q
-        where (_delivery, _batch_id) in (select (_delivery, _batch_id) from newest)
-            or (rule = 'delivery_refused' and _delivery not in (select _delivery from newest))
+        where (_delivery, _batch_id) in (select (_delivery, _batch_id) from newest_{view})
+            or (rule = 'delivery_refused'
+                and _delivery not in (select _delivery from newest_{view}))
         """
     )
     return True

@@ -10,16 +10,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ingestion import accounts, quarantine
+from ingestion import accounts, quarantine, taken
 from ingestion.accounts import Line
 from ingestion.batches.batch import take
 from ingestion.batches.reconsidered import WAIVABLE
-from ingestion.deliveries import Again, Landed, Offer
-from ingestion.landing import address
+from ingestion.deliveries import Again, Landed
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, LakeError, Problem
 from lakehouse.ledger import Receipt
@@ -113,13 +111,8 @@ def _chosen(
         rows = quarantine.rows(settings, source_id)
         wanted = {row["_delivery"] for row in rows if row["rule"] in waived}
         return [line for sha256, line in standing.items() if sha256 in wanted]
-    refused = {
-        line["delivery"]: line
-        for line in accounts.lines(settings, source_id)
-        if line["outcome"] == "refused" and line["delivery"] not in standing and line["delivery"]
-    }
-    taken = [line for line in standing.values() if everything or line["quarantined"]]
-    return [*taken, *refused.values()]
+    read = [line for line in standing.values() if everything or line["quarantined"]]
+    return [*read, *taken.refused(settings, source_id, standing)]
 
 
 def _groups(
@@ -128,7 +121,7 @@ def _groups(
     """Deliveries as they lie in the landing zone, in groups; a refused one stays alone."""
     group: list[tuple[Line, Landed]] = []
     for line in lines:
-        one = (line, _landed(settings, source_id, line))
+        one = (line, taken.landed(settings, source_id, line))
         if not _is_taken(line):
             yield [one]
             continue
@@ -140,16 +133,6 @@ def _groups(
         yield group
 
 
-def _landed(settings: Settings, source_id: str, line: Line) -> Landed:
-    path = address(settings, source_id, line["delivery"])
-    if not path.is_file():
-        raise LakeError(
-            Problem(str(path), f"the bytes of {line['name']} are gone", "Restore the landing zone.")
-        )
-    received = datetime.fromisoformat(line["received_at"])
-    return Landed(Offer(line["name"], path, received), line["delivery"], path, line["bytes"])
-
-
 def _take(
     settings: Settings,
     contract: SourceContract,
@@ -157,10 +140,10 @@ def _take(
     waived: frozenset[str],
     decision: Mapping[str, str],
 ) -> tuple[tuple[Receipt, ...], list[str]]:
-    taken = [line for line, _ in group if _is_taken(line)]
+    before = [line for line, _ in group if _is_taken(line)]
     again = Again(
-        landed={line["delivery"]: line["landed"] for line in taken},
-        batches=frozenset(line["batch"] for line in taken),
+        landed={line["delivery"]: line["landed"] for line in before},
+        batches=frozenset(line["batch"] for line in before),
         waived=waived,
         decision=decision,
     )

@@ -16,6 +16,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,24 @@ from lakehouse.errors import LakeError, Problem
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a table holds, by its log alone."""
+
+    rows: int
+    files: int
+    size: int
+
+
+def extent_of(table: DeltaTable) -> Extent:
+    """The rows, files and bytes of a table's version."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    if not files.num_rows:
+        return Extent(0, 0, 0)
+    rows, sizes = files["num_records"].to_pylist(), files["size_bytes"].to_pylist()
+    return Extent(sum(rows), files.num_rows, sum(sizes))
 
 
 def write(

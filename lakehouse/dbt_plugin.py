@@ -9,7 +9,8 @@ What incremental models need to know stands in the schema `lake`:
 
 - `upstream(name, source_id, version)`: how far each table has come now (batches for bronze);
 - `mark(table_name, name, version)`: how far each model has followed;
-- `mapping(source_id, digest)`: what each source's mapping, units and sharing now say;
+- `mapping(source_id, digest)`: what each source's mapping, units and sharing now say, and how
+  often its bronze has been built anew;
 - `touched(table_name, version, partition_date)`: what changed where; null means everything.
 
 Source: dbt-duckdb 1.11, "Writing your own plugins".
@@ -27,7 +28,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
-from lakehouse import delta, duck, reference, tables
+from lakehouse import delta, delta_changes, duck, reference, tables
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
@@ -89,14 +90,16 @@ def _register_bronze(
             continue
         name = duck.identifier(source_id)
         connection.execute(f"create view bronze.{name} as from {duck.delta_scan(address)}")
+        reached = delta.marks_of(address, ["batch", "anew"])
         connection.execute(
             "insert into lake.upstream values (?, ?, ?)",
-            [f"bronze.{source_id}", source_id, delta.mark_of(address, "batch")],
+            [f"bronze.{source_id}", source_id, reached.get("batch", 0)],
         )
-        connection.execute(
-            "insert into lake.mapping values (?, ?)",
-            [source_id, reference.mapping_digest(source, contracts.vocabulary)],
-        )
+        digest = reference.mapping_digest(source, contracts.vocabulary)
+        # Rows of a source that has been built anew stand for all rows before, as those of
+        # another mapping do.
+        rebuilt = f".{reached['anew']}" if "anew" in reached else ""
+        connection.execute("insert into lake.mapping values (?, ?)", [source_id, digest + rebuilt])
         parts.append(f"select {duck.literal(source_id)} as source_id, * from bronze.{name}")
     connection.execute(f"create view bronze.telemetry as {' union all by name '.join(parts)}")
 
@@ -148,7 +151,7 @@ def _register_touched(
     connection: duckdb.DuckDBPyConnection, table_name: str, address: Path, since: int
 ) -> None:
     try:
-        changes = delta.changes_since(address, since)
+        changes = delta_changes.changes_since(address, since)
     except LakeError:
         # The log no longer reaches back so far: whoever asks must read everything.
         connection.execute(

@@ -42,14 +42,6 @@ class Commit:
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One commit of a table, as its log tells it."""
-
-    version: int
-    partitions: tuple[Mapping[str, str | None], ...]
-
-
 def exists(address: Path) -> bool:
     """Whether there is a Delta table at an address."""
     return (address / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(address))
@@ -77,24 +69,6 @@ def open_table(address: Path, version: int | None = None) -> DeltaTable:
 def version_of(address: Path) -> int | None:
     """The newest version of a table; None when there is no table."""
     return open_table(address).version() if exists(address) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much a table holds, by its log alone."""
-
-    rows: int
-    files: int
-    size: int
-
-
-def extent_of(table: DeltaTable) -> Extent:
-    """The rows, files and bytes of a table's version."""
-    files = pa.table(table.get_add_actions(flatten=True))
-    if not files.num_rows:
-        return Extent(0, 0, 0)
-    rows, sizes = files["num_records"].to_pylist(), files["size_bytes"].to_pylist()
-    return Extent(sum(rows), files.num_rows, sum(sizes))
 
 
 def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
@@ -171,19 +145,73 @@ def append_query(
     Raises:
         LakeConflict: Another writer moved a mark; read again and recompute.
     """
+    commit = _of_query(address, connection, query, schema, partition_by, "append")
+    return _write(address, schema, commit, partition_by, marks, note, description)
+
+
+def replace_query(
+    address: Path,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    schema: pa.Schema,
+    *,
+    partition_by: Sequence[str] = (),
+    since: Marks,
+    marks: Marks,
+    note: Mapping[str, str] | None = None,
+) -> Commit:
+    """Replace all rows of a table by those of a DuckDB query, in one commit.
+
+    Args:
+        address: The table; it exists.
+        connection: What the query reads.
+        query: As for `append_query`.
+        schema: Explicit schema of the table.
+        partition_by: The table's partition columns.
+        since: Marks as they stood when the query was made up: what came after them is not in it.
+        marks: Marks of this commit, among them those of `since`, moved on.
+        note: Extra facts kept in the commit.
+
+    Raises:
+        LakeConflict: Another writer moved a mark; read again and recompute.
+    """
+    replace_all = _of_query(address, connection, query, schema, partition_by, "overwrite")
+
+    def commit(table: DeltaTable, properties: CommitProperties) -> None:
+        # On the very table that is written through: a commit after it is a conflict of marks.
+        moved = [name for name in since if (table.transaction_version(name) or 0) != since[name]]
+        if moved:
+            raise LakeConflict(
+                Problem(str(address), f"another writer moved {', '.join(moved)}", "Read it again.")
+            )
+        replace_all(table, properties)
+
+    return _write(address, schema, commit, partition_by, marks, note, "")
+
+
+def _of_query(
+    address: Path,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    schema: pa.Schema,
+    partition_by: Sequence[str],
+    mode: str,
+) -> Callable[[DeltaTable, CommitProperties], None]:
+    """The commit of files that DuckDB writes."""
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         files = data_files.write(connection, query, address, schema, partition_by)
         try:
             table.create_write_transaction(
-                [*files], "append", schema, list(partition_by) or None, commit_properties=properties
+                [*files], mode, schema, list(partition_by) or None, commit_properties=properties
             )
         except CommitFailedError:  # somebody else's commit: nothing will ever name these files
             for file in files:
                 (address / file.path).unlink()
             raise
+        table.update_incremental()  # else it stands at the version before: nothing is flushed
 
-    return _write(address, schema, commit, partition_by, marks, note, description)
+    return commit
 
 
 def replace(
@@ -219,25 +247,6 @@ def replace(
         )
 
     return _write(address, schema, commit, partition_by, marks or {}, note, description)
-
-
-def changes_since(address: Path, version: int) -> list[Change]:
-    """What changed in a table after a version, oldest first.
-
-    Commits that only rearranged files (`dataChange` false) are left out. Reads only the log
-    entries after `version`, so the cost follows what is new.
-
-    Raises:
-        LakeError: A log entry is gone or torn.
-    """
-    if not exists(address):
-        return []
-    newest = open_table(address).version()
-    return [
-        change
-        for number in range(version + 1, newest + 1)
-        if (change := _change(address, number)).partitions
-    ]
 
 
 def note_of(address: Path, version: int) -> dict[str, Any]:
@@ -321,17 +330,6 @@ def _open_or_create(
             os.link(_entry(Path(beside), 0), _entry(address, 0))
     _flush(address, 0)
     return open_table(address)
-
-
-def _change(address: Path, version: int) -> Change:
-    partitions: dict[str, Mapping[str, str | None]] = {}
-    for action in read_log_entry(address, version):
-        for kind in ("add", "remove"):
-            file = action.get(kind)
-            if file and file.get("dataChange", True):
-                values = file.get("partitionValues") or {}
-                partitions[json.dumps(values, sort_keys=True)] = values
-    return Change(version, tuple(partitions.values()))
 
 
 def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from lakehouse import delta
+from lakehouse import data_files, delta
 from lakehouse.ledger import Ledger, Receipt
 
 Metadata = dict[str, dg.MetadataValue]
@@ -18,7 +18,7 @@ def of_table(address: Path) -> Metadata:
     if not delta.exists(address):
         return {}
     table = delta.open_table(address)
-    extent = delta.extent_of(table)
+    extent = data_files.extent_of(table)
     return {
         "dagster/row_count": dg.MetadataValue.int(extent.rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(

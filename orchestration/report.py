@@ -19,7 +19,7 @@ from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 
 if TYPE_CHECKING:  # importing these would load Dagster before it is needed
-    from ingestion import Replayed
+    from ingestion import Rebuilt, Replayed
     from ingestion.quarantine import Held
     from orchestration.doctor import Finding
     from orchestration.runs import Stage
@@ -309,6 +309,30 @@ def replayed(source_id: str, outcome: Replayed, as_json: bool) -> None:
         out.print(f"  [bold red]✗[/] {escape(reason)}")
     if outcome.landed:
         out.print("Build silver and gold with [bold]sjostad build[/].")
+
+
+def rebuilt(source_id: str, outcome: Rebuilt, dry_run: bool, as_json: bool) -> None:
+    """Print what building a source anew came to, or would come to."""
+    if as_json:
+        print_json({"source": source_id, "dry_run": dry_run, **asdict(outcome)})
+        return
+    out.print(
+        f"{escape(source_id)}: deliveries read {outcome.deliveries:,}, rows "
+        f"{outcome.rows_before:,} → {outcome.rows_after:,}, held in quarantine "
+        f"{outcome.held_before:,} → {outcome.held_after:,}."
+    )
+    out.print(f"Rows not read like this any more {outcome.gone:,}, rows new {outcome.new:,}.")
+    for reason in outcome.refused:
+        out.print(f"  [bold yellow]![/] still refused: {escape(reason)}")
+    if dry_run:
+        out.print("Nothing was written.")
+    elif outcome.version is None:
+        out.print("Nothing differs, so nothing was written.")
+    else:
+        out.print(
+            f"Version {outcome.version} of bronze has them; version {outcome.version_before} has "
+            "the rows as they were. Build silver and gold with [bold]sjostad build[/]."
+        )
 
 
 def table_of(title: str, *columns: str) -> Table:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion import Replayed, quarantine
+from ingestion import Replayed, build_anew, quarantine
 from ingestion import replay as read_again
 from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
@@ -85,17 +85,54 @@ def replay(
     everything: Annotated[
         bool, typer.Option("--all", help="Every delivery, not only those with rows held.")
     ] = False,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Put what is read now in the place of every row that landed."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --anew: only say how many rows would differ.")
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option(help="With --anew: who decided it, a role or unit.")
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="With --anew: why.")] = None,
     contracts: ContractsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read landed deliveries again under the present contract; what is mended lands.
 
-    Example: after widening a limit in the contract, `sjostad replay miljo_luft`.
+    Rows that have landed stay as they are. Where they were read wrongly (a wrong time zone, a
+    wrong unit or device), `--anew` reads the whole source again and replaces them all at once.
+
+    Example: after widening a limit in the contract, `sjostad replay miljo_luft`; after mending
+    its time zone, `sjostad replay miljo_luft --anew --dry-run`, then `sjostad replay miljo_luft
+    --anew --by "Luft och buller" --why "times were local, not UTC"`.
     """
+    _require_fitting(anew, dry_run, everything, by, why)
     settings, known = lake(contracts, None, home)
     contract = known.source(source)
+    if anew:
+        decision = {"rebuilt_by": by or "", "rebuilt_because": why or ""}
+        outcome = build_anew(settings, contract, decision=decision, dry_run=dry_run)
+        report.rebuilt(source, outcome, dry_run, as_json)
+        return
     _tell(source, read_again(settings, contract, everything=everything), as_json)
+
+
+def _require_fitting(
+    anew: bool, dry_run: bool, everything: bool, by: str | None, why: str | None
+) -> None:
+    """Refuse options that say nothing together, before anything is read."""
+    if anew and everything:
+        raise typer.BadParameter("--anew reads every delivery; leave out --all.")
+    if not anew and (dry_run or by or why):
+        raise typer.BadParameter("--dry-run, --by and --why belong to --anew.")
+    if anew and not dry_run and not (by and why):
+        raise typer.BadParameter(
+            "--anew replaces every row of the source: say who decided it and why with --by and "
+            "--why, or see what would differ with --dry-run."
+        )
 
 
 def _tell(source_id: str, outcome: Replayed, as_json: bool) -> None:

@@ -7,17 +7,15 @@ own: what a row is, units, quality, limits, licence and how to cite.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 from lakehouse.contracts.product import Text
-from publishing import words
+from publishing import changelog, words
 from publishing.addresses import Addresses
 from publishing.explanations import meaning, outcome, summary
 from publishing.manifest import Release
 from publishing.terms import FREQUENCIES, LICENCES, TYPE_NAMES
-
-Language = Literal["sv", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("sv", "en")
+from publishing.words import Language, markdown, said
 
 _HEADINGS: Final = {
     "summary": Text(sv="Sammanfattning", en="Summary"),
@@ -56,17 +54,6 @@ def card(release: Release, language: Language, addresses: Addresses) -> str:
     for key, text in sections.items():
         parts += [f"## {said(_HEADINGS[key], language)}", text]
     return "\n\n".join(parts) + "\n"
-
-
-def said(text: Text, language: Language) -> str:
-    """A text in one language."""
-    return text.sv if language == "sv" else text.en
-
-
-def markdown(text: str) -> str:
-    """A text as it can stand in Markdown: one line, no markup of its own."""
-    escaped = words.plain(text).replace("\\", "\\\\").replace("|", "\\|")
-    return escaped.replace("<", "&lt;").replace("`", "\\`")
 
 
 def citation(release: Release, language: Language, addresses: Addresses) -> str:
@@ -177,7 +164,10 @@ def _licence(release: Release, language: Language, addresses: Addresses) -> str:
 
 def _versions(release: Release, language: Language) -> str:
     label = "Utgåva" if language == "sv" else "Release"
-    return f"{label} {release.number}, version {release.version}, {words.day(release.issued)}."
+    standing = f"{label} {release.number}, version {release.version}, {words.day(release.issued)}."
+    if release.changes is None:
+        return standing
+    return f"{standing} {markdown(said(changelog.summary(release.changes), language))}"
 
 
 def _use(release: Release, language: Language) -> Iterator[str]:

@@ -16,6 +16,7 @@ from rdflib import DCTERMS, FOAF, ORG, RDF, XSD, Graph, Literal, Namespace, URIR
 from rdflib.term import Node
 
 from lakehouse.contracts.product import Text
+from publishing import changelog
 from publishing.catalogue import Agent, Catalogue, Contact, Dataset, Distribution
 from publishing.terms import AUTHORITY, LICENCES
 
@@ -25,6 +26,7 @@ VCARD: Final = Namespace("http://www.w3.org/2006/vcard/ns#")
 SPDX: Final = Namespace("http://spdx.org/rdf/terms#")
 ODRS: Final = Namespace("http://schema.theodi.org/odrs#")
 DCATAP: Final = Namespace("http://data.europa.eu/r5r/")
+ADMS: Final = Namespace("http://www.w3.org/ns/adms#")
 PUBLISHER_TYPES: Final = "http://purl.org/adms/publishertype/"
 _PREFIXES: Final = {
     "dcat": DCAT,
@@ -34,6 +36,7 @@ _PREFIXES: Final = {
     "spdx": SPDX,
     "odrs": ODRS,
     "dcatap": DCATAP,
+    "adms": ADMS,
     "org": ORG,
     "xsd": XSD,
 }
@@ -130,6 +133,10 @@ def _dataset(dataset: Dataset) -> Iterator[Triple]:
     yield node, DCTERMS.issued, _instant(dataset.issued)
     yield node, DCTERMS.modified, _instant(dataset.release.issued)
     yield node, DCAT.version, Literal(dataset.release.version)
+    # In words: a version before has no address of its own, and both profiles lack
+    # dcat:previousVersion; dcat:hasVersion asks for a described dataset.
+    if dataset.release.changes:
+        yield from _both(node, ADMS.versionNotes, changelog.summary(dataset.release.changes))
     for place in publication.spatial:
         yield node, DCTERMS.spatial, URIRef(place)
     yield from _period(dataset)

@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from publishing import words
+from publishing import changelog, words
 from publishing.addresses import Addresses
-from publishing.cards import LANGUAGES, Language, citation, coverage, said
+from publishing.cards import citation, coverage
 from publishing.explanations import meaning, outcome, summary
 from publishing.manifest import Release
 from publishing.terms import LICENCES, TYPE_NAMES
+from publishing.words import LANGUAGES, Language, said
 
 
 def knowledge_lines(release: Release, addresses: Addresses) -> Iterator[str]:
@@ -74,6 +75,8 @@ def _sections(release: Release, language: Language) -> Iterator[tuple[str, str]]
         yield f"columns{suffix}", _columns(release, language, start)
     yield "quality", " ".join(_quality(release, language))
     yield "limitations", said(publication.limitations, language)
+    if release.changes:
+        yield "changes", said(changelog.summary(release.changes), language)
     yield "licence", _licence(release, language)
     for index, question in enumerate(publication.questions, start=1):
         asked = said(question.question, language)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from publishing import words
 from publishing.addresses import Addresses
-from publishing.cards import markdown
 from publishing.catalogue import Catalogue, Dataset
+from publishing.words import markdown
 
 _RULES = (
     "Every dataset has been audited before release. Times are in UTC. An empty value means that "

@@ -20,6 +20,8 @@ from lakehouse.contracts.source import Classification
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
+from publishing import changes
+from publishing.changes import Changes
 
 MANIFEST = "manifest.json"
 _NUMBER = re.compile(r"^\d{4,}$")
@@ -83,6 +85,7 @@ class Release:
         approval: The information owner's decision to share.
         columns: The released columns in order.
         files: The files of the release, without the manifest.
+        changes: What changed against the release before; None for the first one.
         is_new: Whether this call made the release; always False for a loaded one.
     """
 
@@ -104,6 +107,7 @@ class Release:
     approval: Approval | None
     columns: tuple[Column, ...]
     files: tuple[ReleasedFile, ...]
+    changes: Changes | None = None
     is_new: bool = False
 
     @property
@@ -243,6 +247,8 @@ def from_manifest(data: Mapping[str, Any], folder: Path) -> Release:
             Column(**{**column, "label": Text(**column["label"])}) for column in data["columns"]
         ),
         files=tuple(ReleasedFile(**file) for file in data["files"]),
+        # Releases made before changes were told have none.
+        changes=changes.from_json(data["changes"]) if data.get("changes") else None,
     )
 
 

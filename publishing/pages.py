@@ -17,10 +17,11 @@ from markupsafe import Markup
 
 from lakehouse.contracts.product import Text
 from lakehouse.verdicts import Check, Verdict
-from publishing import words
+from publishing import changelog, words
 from publishing.addresses import Addresses
 from publishing.cards import citation
 from publishing.catalogue import Catalogue, Dataset
+from publishing.changes import Changes
 from publishing.charts import chart
 from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
@@ -131,7 +132,8 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
             for one in publication.questions
         ],
         "citation": Text(sv=citation(release, "sv", where), en=citation(release, "en", where)),
-        "history": [_version(one) for one in history],
+        "history": [_version(one, history[0]) for one in history],
+        "has_changes": release.changes is not None,
         **_quality(release.verdict),
     }
 
@@ -170,12 +172,28 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def _version(release: Release) -> dict[str, Any]:
+def _version(release: Release, newest: Release) -> dict[str, Any]:
     return {
         "version": release.version,
-        "issued": words.moment(release.issued),
-        "until": words.moment(release.data_until) if release.data_until else None,
+        "day": words.day(release.issued),
         "rows": words.number(release.rows, "sv"),
+        "is_current": release.number == newest.number,
+        "is_first": release.number == 1,
+        "changes": _changes(release.changes) if release.changes else None,
+    }
+
+
+def _changes(changes: Changes) -> dict[str, Any]:
+    counts = (changes.added, changes.changed, changes.removed)
+    return {
+        "counts": [words.number(count, "sv") for count in counts],
+        "days": changes.span,
+        "contract": (changes.contract_before, changes.contract_after)
+        if changes.contract_before != changes.contract_after
+        else None,
+        "columns": [
+            {"name": one.column, "event": changelog.event_told(one)} for one in changes.columns
+        ],
     }
 
 

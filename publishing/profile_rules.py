@@ -11,13 +11,11 @@ from typing import Final, Literal
 
 from rdflib import DCTERMS, FOAF, OWL, RDF, URIRef
 
-from publishing.dcat import DCAT, DCATAP, SPDX, VCARD
+from publishing.dcat import ADMS, DCAT, DCATAP, SPDX, VCARD
 
 Kind = Literal["language", "literal", "date", "size", "duration", "decimal", "iri", "resource"]
 """What a value must be: a text with a language, any literal, a typed literal, an IRI, or an IRI
 or blank node."""
-
-ADMS: Final = "http://www.w3.org/ns/adms#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _rule(DCAT.spatialResolutionInMeters, "decimal", 0, 1),
         _rule(DCAT.version, "literal", 0, 1),
         _rule(OWL.versionInfo, "literal", 0, 1),
-        _rule(URIRef(f"{ADMS}versionNotes"), "language"),
+        _rule(ADMS.versionNotes, "language"),
         _rule(DCAT.distribution, "resource"),
         _rule(DCAT.inSeries, "iri"),
     ),
@@ -116,7 +114,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _rule(DCTERMS.modified, "date", 0, 1),
         _rule(DCATAP.availability, "iri", 0, 1),
         _rule(DCATAP.applicableLegislation, "iri", 0, 1),
-        _rule(URIRef(f"{ADMS}status"), "iri", 0, 1),
+        _rule(ADMS.status, "iri", 0, 1),
         _rule(SPDX.checksum, "resource", 0, 1),
         _rule(FOAF.page, "iri"),
         _rule(DCTERMS.conformsTo, "iri"),

@@ -23,7 +23,9 @@ from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict, load_verdict
 from publishing.addresses import Addresses
-from publishing.cards import LANGUAGES, card
+from publishing.cards import card
+from publishing.changelog import changes_file
+from publishing.comparison import changes_of
 from publishing.distributions import Extent, write_distributions
 from publishing.knowledge import knowledge_lines
 from publishing.manifest import (
@@ -39,6 +41,7 @@ from publishing.manifest import (
     sha256_of,
 )
 from publishing.terms import MEDIA_TYPES
+from publishing.words import LANGUAGES
 
 __all__ = ["Release", "newest_release", "release", "releases"]
 
@@ -152,6 +155,8 @@ def _make(
     number = numbers[-1] + 1 if numbers else 1
     folder = release_folder(settings, contract.id, number)
     draft = _describe(contracts, contract, verdict, number, extent, folder)
+    if newest:
+        draft = replace(draft, changes=changes_of(newest, draft, staging))
     complete = _write_texts(draft, Addresses(settings.base_url), staging)
     _publish(complete, staging)
     return complete.as_new()
@@ -225,8 +230,16 @@ def _file(path: Path, rows: int | None) -> ReleasedFile:
 
 
 def _write_texts(draft: Release, addresses: Addresses, staging: Path) -> Release:
-    """Write the cards, the knowledge and the manifest; returns the release with all its files."""
+    """Write the cards, what changed, the knowledge and the manifest.
+
+    Returns:
+        The release with all its files.
+    """
     texts = {f"card.{language}.md": card(draft, language, addresses) for language in LANGUAGES}
+    for language in LANGUAGES:
+        told = changes_file(draft, language)
+        if told:
+            texts[f"changes.{language}.md"] = told
     if draft.publication.audience == "open":
         texts["knowledge.jsonl"] = "".join(knowledge_lines(draft, addresses))
     for name, text in texts.items():
@@ -261,6 +274,7 @@ def _manifest(found: Release) -> Mapping[str, Any]:
             asdict(column) | {"label": column.label.model_dump()} for column in found.columns
         ],
         "files": [asdict(file) for file in found.files],
+        "changes": found.changes.as_json() if found.changes else None,
     }
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
+
+from lakehouse.contracts.product import Text
+
+Language = Literal["sv", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("sv", "en")
 
 _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
 """Unicode categories that no reader sees: control, format (zero width, bidi), surrogates …"""
@@ -23,6 +28,17 @@ def plain(text: str, limit: int | None = None) -> str:
     """
     kept = "".join(_visible(character) for character in text)
     return kept if limit is None or len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def said(text: Text, language: Language) -> str:
+    """A text in one language."""
+    return text.sv if language == "sv" else text.en
+
+
+def markdown(text: str) -> str:
+    """A text as it can stand in Markdown: one line, no markup of its own."""
+    escaped = plain(text).replace("\\", "\\\\").replace("|", "\\|")
+    return escaped.replace("<", "&lt;").replace("`", "\\`")
 
 
 def number(value: int, language: str) -> str:

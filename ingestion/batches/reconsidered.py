@@ -76,8 +76,8 @@ def compare(
             Problem(
                 str(contract.path),
                 f"{gone:,} rows that have landed are read differently under this contract",
-                "A replay only takes in what was held back. Give the source a new id, or undo the "
-                "change; docs/operations.md says how to build a source anew.",
+                "A replay only takes in what was held back. Undo the change, or read the whole "
+                f"source by it: sjostad replay {contract.id} --anew.",
             )
         )
     connection.execute(

@@ -191,6 +191,17 @@ def test_what_is_held_back_is_listed_shown_and_read_again(copy):
     assert "there is nothing to release" in wrong.stderr
 
 
+def test_a_source_is_built_anew_only_by_somebody_for_a_reason(copy):
+    for options in (["--anew"], ["--anew", "--by", "Drift"], ["--why", "x"], ["--anew", "--all"]):
+        assert sjostad(copy, "replay", "miljo_luft", *options).returncode == 2, options
+    told = json.loads(sjostad(copy, "replay", "miljo_luft", "--anew", "--dry-run", "--json").stdout)
+    assert told["rows_before"] == told["rows_after"] > 0
+    assert (told["gone"], told["new"], told["version"]) == (0, 0, None)
+    done = sjostad(copy, "replay", "miljo_luft", "--anew", "--by", "Drift", "--why", "test")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing differs, so nothing was written." in " ".join(done.stdout.split())
+
+
 def test_the_doctor_names_what_is_broken(copy):
     def broken() -> str:
         done = sjostad(copy, "doctor", "--json")

@@ -1,4 +1,4 @@
-"""Ingests that die with kill -9 before or after a chosen call, in a process of their own."""
+"""Work that dies with kill -9 before or after a chosen call, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingestion import ingest_source, replay
+from ingestion import build_anew, ingest_source, replay
 from lakehouse.contracts import load_source
 from lakehouse.settings import Settings
 
@@ -71,6 +71,12 @@ def read_again(settings: Settings, contract: Path, point: Point) -> None:
     """Replay until the point."""
     _arm(point)
     replay(settings, load_source(contract))
+
+
+def build(settings: Settings, contract: Path, point: Point) -> None:
+    """Build a source anew until the point."""
+    _arm(point)
+    build_anew(settings, load_source(contract))
 
 
 def _arm(point: Point) -> None:

@@ -49,6 +49,7 @@ def test_killed_at_each_step(settings, contracts, gold, write_gold, audit):
 
     for module, name in [
         ("release", "write_distributions"),
+        ("release", "changes_of"),
         ("release", "_write_texts"),
         ("os", "rename"),
     ]:

@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse import data_files, delta
 from lakehouse.duck import connect
+from lakehouse.errors import LakeConflict
 
 SCHEMA = pa.schema(
     [
@@ -121,7 +123,7 @@ def test_no_rows_make_no_files(tmp_path):
             marks={"batch": 1},
         )  # fmt: skip
     assert commit_.written
-    assert delta.extent_of(delta.open_table(tmp_path / "t")).rows == 0
+    assert data_files.extent_of(delta.open_table(tmp_path / "t")).rows == 0
     assert not list((tmp_path / "t").glob("*.parquet"))
 
 
@@ -143,5 +145,54 @@ def test_a_rival_leaves_no_files_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(data_files, "write", outrun)
     commit_again(address)
-    assert delta.extent_of(delta.open_table(address)).rows == 2
+    assert data_files.extent_of(delta.open_table(address)).rows == 2
     assert len(list(address.glob("*.parquet"))) == 2
+
+
+def test_a_commit_of_a_query_is_flushed_and_tells_its_version(tmp_path, monkeypatch):
+    """delta-rs leaves the table it commits through at the version before."""
+    address, flushed = tmp_path / "t", []
+    monkeypatch.setattr(delta, "flush", lambda path: flushed.append(path.suffix))
+    schema = pa.schema([("number", pa.int64())])
+    with connect(extensions=()) as connection:
+        for batch in (1, 2):
+            query = f"select {batch}::bigint as number"
+            flushed.clear()
+            done = delta.append_query(address, connection, query, schema, marks={"batch": batch})
+            assert (done.version, delta.version_of(address)) == (batch, batch)
+            assert {".parquet", ".json"} <= set(flushed)
+        flushed.clear()
+        done = delta.replace_query(
+            address, connection, "select 9::bigint as number", schema,
+            since={"batch": 2}, marks={"batch": 3},
+        )  # fmt: skip
+    assert (done.version, {".parquet", ".json"} <= set(flushed)) == (3, True)
+    assert delta.open_table(address).to_pyarrow_table().to_pylist() == [{"number": 9}]
+
+
+def test_a_query_thought_of_before_another_commit_replaces_nothing(tmp_path):
+    schema = pa.schema([("number", pa.int64())])
+    with connect(extensions=()) as connection:
+        for batch in (1, 2):
+            delta.append_query(
+                tmp_path / "t", connection, "select 1::bigint as number", schema,
+                marks={"batch": batch},
+            )  # fmt: skip
+        with pytest.raises(LakeConflict, match="moved batch"):
+            delta.replace_query(
+                tmp_path / "t", connection, "select 9::bigint as number", schema,
+                since={"batch": 1}, marks={"batch": 5},
+            )  # fmt: skip
+    assert delta.open_table(tmp_path / "t").to_pyarrow_table().num_rows == 2
+
+
+def test_no_rows_replace_all(tmp_path):
+    schema = pa.schema([("number", pa.int64())])
+    with connect(extensions=()) as connection:
+        query = "select 1::bigint as number"
+        delta.append_query(tmp_path / "t", connection, query, schema, marks={"batch": 1})
+        none = f"{query} where false"
+        delta.replace_query(
+            tmp_path / "t", connection, none, schema, since={"batch": 1}, marks={"batch": 2}
+        )
+    assert delta.open_table(tmp_path / "t").to_pyarrow_table().num_rows == 0

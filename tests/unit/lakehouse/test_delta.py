@@ -14,7 +14,7 @@ import pytest
 from deltalake import DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import delta
+from lakehouse import delta, delta_changes
 from lakehouse.errors import LakeConflict, LakeError
 
 SCHEMA = pa.schema([pa.field("day", pa.string(), nullable=False), pa.field("value", pa.int64())])
@@ -42,7 +42,7 @@ def test_no_table_yet(address):
     assert delta.version_of(address) is None
     assert delta.mark_of(address, "batch") == 0
     assert delta.marked(address, ["batch"]) == set()
-    assert delta.changes_since(address, 0) == []
+    assert delta_changes.changes_since(address, 0) == []
     with pytest.raises(LakeError, match=r"(?s)no readable Delta table.*Run 'sjostad doctor'"):
         delta.open_table(address)
 
@@ -110,7 +110,7 @@ def test_replace_touches_only_its_partition(address):
     replace_day(address, "2026-10-19", 9)
     assert values_of(address) == [3, 9]
     assert set((address / "day=2026-10-20").iterdir()) == other
-    (change,) = delta.changes_since(address, 2)
+    (change,) = delta_changes.changes_since(address, 2)
     assert change.partitions == ({"day": "2026-10-19"},)
 
 
@@ -131,10 +131,10 @@ def test_changes_since(address):
     replace_day(address, "2026-10-19", 1)
     replace_day(address, "2026-10-20", 2, batch=4)
     DeltaTable(str(address)).optimize.compact()
-    changes = delta.changes_since(address, 1)
+    changes = delta_changes.changes_since(address, 1)
     assert [(c.version, [p["day"] for p in c.partitions]) for c in changes] == [(2, ["2026-10-20"])]
-    assert len(delta.changes_since(address, 0)) == 2
-    assert delta.changes_since(address, 2) == []
+    assert len(delta_changes.changes_since(address, 0)) == 2
+    assert delta_changes.changes_since(address, 2) == []
 
 
 def test_rearranging_files_is_no_change(address):
@@ -142,7 +142,7 @@ def test_rearranging_files_is_no_change(address):
     append(address, 2, batch=2)
     DeltaTable(str(address)).optimize.compact()
     assert delta.version_of(address) == 3
-    assert delta.changes_since(address, 2) == []
+    assert delta_changes.changes_since(address, 2) == []
 
 
 def race(address: Path, write) -> list[bool]:
@@ -304,7 +304,7 @@ def test_damaged_newest_log_entry_is_an_error(address, keep):
         lambda: delta.version_of(address),
         lambda: delta.mark_of(address, "batch"),
         lambda: delta.read_log_entry(address, 2),
-        lambda: delta.changes_since(address, 1),
+        lambda: delta_changes.changes_since(address, 1),
         lambda: append(address, 3, batch=3),
     ):
         with pytest.raises(LakeError):

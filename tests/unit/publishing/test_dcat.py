@@ -15,9 +15,18 @@ from publishing.catalogue import build_catalogue, open_releases
 from publishing.dcat import DCAT, VCARD, european, swedish
 from publishing.profile import check
 from publishing.profile_rules import RULES
+from publishing.release import release
 from publishing.serialisations import json_ld, rdf_xml, turtle
 from tests.unit.publishing.background import background
-from tests.unit.publishing.lake import OTHER, PRODUCT, lake_settings, release_both
+from tests.unit.publishing.lake import (
+    OTHER,
+    PRODUCT,
+    air_rows,
+    keep_verdict,
+    lake_settings,
+    release_both,
+    replace_gold,
+)
 
 SH = Namespace("http://www.w3.org/ns/shacl#")
 DATASET = URIRef(f"https://data.stockholm.example/id/dataset/{PRODUCT}")
@@ -29,6 +38,10 @@ CITY = URIRef("http://dataportal.se/organisation/SE2120000142")
 def settings(tmp_path_factory, contracts):
     found = lake_settings(tmp_path_factory.mktemp("lake"))
     release_both(found, contracts)
+    # A second release, so that the catalogue tells what has changed.
+    rows = air_rows(50)
+    keep_verdict(found, contracts, replace_gold(found, rows), len(rows))
+    release(found, contracts, PRODUCT)
     return found
 
 
