@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -257,21 +256,6 @@ def test_file_that_is_still_growing_is_refused_and_the_others_land(lake, monkeyp
 def test_unknown_protocol_or_format(lake, key, known):
     with pytest.raises(ContractError, match=rf"delivery\.{key}: 'ftp' is no {key}.*{known}"):
         lake.ingest(lake.source(delivery=CSV | {key: "ftp"}))
-
-
-@pytest.mark.slow
-def test_one_poison_row_in_many(lake):
-    """D2."""
-    count = 100_000
-    lines = [f"m{n % 97};2026-01-01T00:00:00;{n / 1000}\n" for n in range(count)]
-    position = random.Random(1).randrange(count)  # noqa: S311
-    lines[position] = "m1;2026-01-01T00:00:00;1\x00e9\n"
-    lake.deliver("a.csv", HEAD + "".join(lines))
-    ledger = lake.ingest(lake.source()).ledger
-    assert (ledger.landed, ledger.quarantined) == (count - 1, 1)
-    (row,) = lake.quarantine()
-    assert row["_row"] == position + 2
-    assert row["raw"].startswith("m1;2026-01-01")
 
 
 def test_numbers_at_their_limits(lake):
