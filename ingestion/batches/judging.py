@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion.batches import rules
+from ingestion.batches import digits, rules
 from ingestion.reading.offered import OFFERED, InOrder, Reading, show
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
@@ -53,6 +53,7 @@ def judge(
         reading = order.otherwise()
     given = show(connection, reading) | keep
     rules.apply(connection, settings, contract, given)
+    given = digits.keep(connection, given)
     if reading.may_be_silent:
         connection.execute(_SILENT)
     _show_judged(connection, given)
@@ -81,6 +82,7 @@ def _in_order(
     ).fetchall()[0]
     if records is None or rows != sum(records) * order.width or suspect:
         return None
+    given = digits.keep(connection, given)
     _number(connection, given, order, records)
     return given
 

@@ -77,7 +77,7 @@ def apply(
 # more, and DuckDB does not keep the order of the rows through one.
 _FEW: Final = 16
 """Up to so many channels a list of them is looked through faster than an ENUM finds one."""
-_SAID: Final = ("is_number", "minimum", "maximum", "unit", "keeps_empty")
+_SAID: Final = ("is_number", "is_integer", "minimum", "maximum", "unit", "keeps_empty")
 
 
 def _tell_channels(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
@@ -142,6 +142,7 @@ def _rule(contract: SourceContract) -> str:
     """SQL of the first rule that speaks against a row; null for a sound one."""
     is_held = contract.delivery.drift != "evolve"
     unknown = "when not is_known then 'channel_unknown'" if is_held else ""
+    has_integers = any(channel.logical_type == "integer" for channel in contract.channels)
     return f"""case
         when found_rule is not null then found_rule
         when t is null then 'time_missing'
@@ -155,10 +156,19 @@ def _rule(contract: SourceContract) -> str:
             then case when keeps_empty then 'value_missing' else 'empty_value' end
         when is_number and cell is not null and value is null then 'value_unreadable'
         when value is not null and not isfinite(value) then 'value_not_finite'
+        {_INTEGER if has_integers else ""}
         when quality <> 'bad' and value < minimum then 'value_below_minimum'
         when quality <> 'bad' and value > maximum then 'value_above_maximum'
     end"""
 
+
+_INTEGER: Final = r"""when is_integer and quality <> 'bad' and (value <> trunc(value)
+            or strlen(cell) > 15 and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
+            then 'value_not_integer'
+        when is_integer and quality <> 'bad' and abs(value) >= 9007199254740992
+            then 'value_too_large'"""
+"""From 2^53 on a double does not tell a whole number from the next; below it, it may still hide
+the fraction of a long text."""
 
 _REASON: Final = """case rule
     when 'time_missing' then 'the row has no time'
@@ -172,8 +182,14 @@ _REASON: Final = """case rule
     when 'unit_differs' then format('{} is delivered in {}, the contract says {}', delivered_as,
         unit_told, unit)
     when 'value_missing' then format('{} is empty', delivered_as)
-    when 'value_unreadable' then format('{} is ''{}'', which is no number', delivered_as, cell)
+    when 'value_unreadable' then format('{} is ''{}'', which is {}', delivered_as, cell,
+        case when strlen(cell) > 17 and not contains(cell, '_') and try_cast(cell as double)
+            is not null then 'a text, or a number of too many digits' else 'no number' end)
     when 'value_not_finite' then format('{} is ''{}'', which is not finite', delivered_as, cell)
+    when 'value_not_integer' then format('{} is ''{}'', which is no whole number', delivered_as,
+        cell)
+    when 'value_too_large' then format('{} is ''{}'': whole numbers are exact within '
+        || '±9,007,199,254,740,991', delivered_as, cell)
     when 'value_below_minimum' then format('{} = {} {} is below the minimum {}', delivered_as,
         cell, unit, minimum)
     when 'value_above_maximum' then format('{} = {} {} is above the maximum {}', delivered_as,
@@ -189,6 +205,7 @@ def _lists(contract: SourceContract) -> dict[str, tuple[str, list[Any]]]:
         "devices": ("varchar", [one.devices for one in channels]),
         "delivered_as": ("varchar", [one.delivered_as for one in channels]),
         "is_number": ("boolean", [one.logical_type in ("number", "integer") for one in channels]),
+        "is_integer": ("boolean", [one.logical_type == "integer" for one in channels]),
         "minimum": ("double", [one.minimum for one in channels]),
         "maximum": ("double", [one.maximum for one in channels]),
         "unit": ("varchar", [one.unit for one in channels]),

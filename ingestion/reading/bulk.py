@@ -23,6 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.reading import long_numbers
 from ingestion.reading.census import Census, begun, census
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
@@ -73,7 +74,7 @@ def json_stream(
     relation = _by_file(members, _json(members, names, "false"))
     if not _can_be_read(connection, relation):
         return None
-    return Stream(relation, begun(members, _ESCAPED), 0, partial(_names_are_plain, members))
+    return Stream(relation, begun(members, _ESCAPED), 0, partial(_is_told_whole, members))
 
 
 def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
@@ -84,10 +85,16 @@ def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return True
 
 
-def _names_are_plain(members: Sequence[Member], found: Sequence[Census]) -> bool:
-    """Whether no key is written with escapes that it does not need, once `_ESCAPED` is counted."""
+def _is_told_whole(members: Sequence[Member], found: Sequence[Census]) -> bool:
+    """Whether DuckDB's reader tells all that is told, once `_ESCAPED` is counted.
+
+    No key may be written with escapes that it does not need, no number with more digits than a
+    double has.
+    """
     escaped = [member for member, one in zip(members, found, strict=True) if any(one.words)]
-    return not any(any(census(member.path, _ESCAPES).words) for member in escaped)
+    if any(any(census(member.path, _ESCAPES).words) for member in escaped):
+        return False
+    return not any(long_numbers.are_in(member.path) for member in members)
 
 
 def csv_stream(
@@ -147,7 +154,7 @@ def json_lines(
     # Strictly it stops at an object that names a key twice, and at what is no object.
     counts = begun(members, _ESCAPED)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
-    if not _names_are_plain(members, [count.result() for count in counts]):
+    if not _is_told_whole(members, [count.result() for count in counts]):
         return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None

@@ -1,4 +1,4 @@
-"""D2: a few broken rows are held back, a delivery that is broken for the most part is held whole."""
+"""D2: a few broken rows are held back; what is broken for the most part is held whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def contract(lake, share=None, **changes):
 
 @pytest.mark.slow
 def test_one_poison_row_in_a_million(lake):
-    """It alone is held back, with reason, line and text, under the smallest share that allows it."""
+    """It alone is held back, with reason, line and text, under the least share that allows it."""
     count = 1_000_000
     position = random.Random(1).randrange(count)  # noqa: S311
     lines = [f"m{n % 97};2026-01-{1 + n // 50_000:02}T00:00:00;{n / 1000}\n" for n in range(count)]
