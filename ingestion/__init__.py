@@ -6,15 +6,19 @@ joins and the knowledge of one source do not belong here.
 """
 
 from ingestion.balance import Balance, balance
+from ingestion.reconciling import Reconciled, can_be_reconciled, reconcile
 from ingestion.replay import Replayed, replay
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
 __all__ = [
     "Balance",
+    "Reconciled",
     "Replayed",
     "SourceOutcome",
     "balance",
+    "can_be_reconciled",
     "ingest_source",
+    "reconcile",
     "replay",
     "require_known",
 ]

@@ -19,7 +19,7 @@ from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 
 if TYPE_CHECKING:  # importing these would load Dagster before it is needed
-    from ingestion import Replayed
+    from ingestion import Reconciled, Replayed
     from ingestion.quarantine import Held
     from orchestration.doctor import Finding
     from orchestration.runs import Stage
@@ -39,7 +39,7 @@ _RAW: Final = 200
 _COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
 _NUMBERS: Final = frozenset(
     (*(name.replace("_", " ") for name in _COUNTS), "rows", "release", "version", "deliveries",
-     "refused", "devices", "min", "mean", "max", "line")
+     "refused", "devices", "min", "mean", "max", "line", "at source", "in lake", "missing")
 )  # fmt: skip
 _BROKEN: Final = {
     "quarantined": "quaran-\ntined",
@@ -309,6 +309,41 @@ def replayed(source_id: str, outcome: Replayed, as_json: bool) -> None:
         out.print(f"  [bold red]✗[/] {escape(reason)}")
     if outcome.landed:
         out.print("Build silver and gold with [bold]sjostad build[/].")
+
+
+def reconciled(found: Sequence[Reconciled], as_json: bool) -> None:
+    """Print the days on which sources and the lake differ."""
+    if as_json:
+        print_json([_with_missing(one) for one in found])
+        return
+    for one in found:
+        period = f"{one.first} to {one.last} ({one.zone})"
+        days = [day for day in one.days if day.missing]
+        if not days:
+            out.print(f"[green]✓[/] {escape(one.source_id)}: nothing is missing, {period}")
+        else:
+            table = table_of(f"{one.source_id}, {period}", "day", "at source", "in lake",
+                             "missing", "")  # fmt: skip
+            for day in days:
+                mark = "read again, all known" if day.is_read else ""
+                table.add_row(str(day.day), f"{day.at_source.rows:,}", f"{day.in_lake.rows:,}",
+                              f"{day.missing:,}", mark)  # fmt: skip
+            out.print(table)
+        if one.landed or one.quarantined:
+            out.print(
+                f"  taken in: {one.landed:,} rows landed, {one.quarantined:,} quarantined. "
+                "Build silver and gold with [bold]sjostad build[/]."
+            )
+        for reason in one.refused:
+            out.print(f"  [bold red]✗[/] {escape(reason)}")
+    if any(one.lacking for one in found):
+        out.print("Take them in with [bold]sjostad reconcile SOURCE --repair[/]; what is refused "
+                  "is named by [bold]sjostad quarantine list[/].")  # fmt: skip
+
+
+def _with_missing(found: Reconciled) -> dict[str, Any]:
+    days = [asdict(day) | {"missing": day.missing} for day in found.days]
+    return asdict(found) | {"days": days, "is_whole": not found.lacking}
 
 
 def table_of(title: str, *columns: str) -> Table:
