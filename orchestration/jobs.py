@@ -1,4 +1,4 @@
-"""The four jobs, each a run of its own.
+"""The jobs, each a run of its own.
 
 In one Dagster run a failed step skips everything downstream of it. So a source that is down must
 not stand in the same run as silver, and a product whose audit failed not in the same run as the
@@ -62,8 +62,8 @@ def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition
     """The job that compares sources that can count with bronze, and takes in what is missing."""
     able = [source for source in contracts.sources.values() if can_be_reconciled(source)]
 
-    @dg.op(name="reconcile", out={}, description="Compares the days of each source with bronze's.")
-    def _reconcile(context: dg.OpExecutionContext) -> None:
+    @dg.op(name="reconcile", description="Compares the days of each source with bronze's.")
+    def _reconcile() -> None:
         failures = []
         for source in able:
             try:
@@ -72,7 +72,7 @@ def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition
                 failures.append(str(error))
                 continue
             days = ", ".join(f"{one.day}: {one.missing}" for one in found.days if one.missing)
-            context.log.info(
+            dg.get_dagster_logger().info(
                 f"{source.id}, {found.first} to {found.last}: {found.landed:,} rows taken in; "
                 f"missing afterwards: {days or 'none'}"
             )

@@ -33,7 +33,7 @@ def values(lake) -> list[float]:
 def test_a_transaction_that_ends_late_is_taken_or_found(lake, server, readings, source):
     """Begun before the pull, ended after it: at the cursor's instant, within an hour, long ago."""
     contract = source(pull={"pageRows": 3})
-    at = datetime(2026, 10, 19, 10, 0, 0, 123456)  # noqa: DTZ001 - the column's own clock
+    at = datetime(2026, 10, 19, 10, 0, 0, 123456)
     insert(readings, *((n * DAY_S, "a", n) for n in range(-9, 0)))
     row = "insert into plant.readings values (default, '{}', '{}', {}, {})"
     readings(*(row.format(at, f"m{n}", 100 + n, 1) for n in range(7)))
