@@ -12,6 +12,7 @@ table they are put into: as they come (`Stream`), or in a table of their own (`j
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
-from ingestion.reading import long_numbers
+from ingestion.reading import json_atoms, long_numbers
 from ingestion.reading.census import Census, begun, census
 from lakehouse.contracts.delivery import CsvDialect
 from lakehouse.duck import identifier, literal
@@ -32,7 +33,7 @@ _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
-_ESCAPED: Final = (rb"\u00",)
+_ESCAPED: Final = (rb"\u00", b"null")
 _ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _AHEAD: Final = 1 << 16
@@ -74,7 +75,8 @@ def json_stream(
     relation = _by_file(members, _json(members, names, "false"))
     if not _can_be_read(connection, relation):
         return None
-    return Stream(relation, begun(members, _ESCAPED), 0, partial(_is_told_whole, members))
+    fits = partial(_is_told_whole, connection, members, names)
+    return Stream(relation, begun(members, _ESCAPED), 0, fits)
 
 
 def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
@@ -85,16 +87,45 @@ def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return True
 
 
-def _is_told_whole(members: Sequence[Member], found: Sequence[Census]) -> bool:
+def _is_told_whole(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    names: Sequence[str],
+    found: Sequence[Census],
+) -> bool:
     """Whether DuckDB's reader tells all that is told, once `_ESCAPED` is counted.
 
-    No key may be written with escapes that it does not need, no number with more digits than a
-    double has.
+    No key may be written with escapes that it does not need or once with null and once more, no
+    number with more digits than a double has.
     """
-    escaped = [member for member, one in zip(members, found, strict=True) if any(one.words)]
+    escaped = [member for member, one in zip(members, found, strict=True) if one.words[0]]
     if any(any(census(member.path, _ESCAPES).words) for member in escaped):
         return False
+    nulls = [member for member, one in zip(members, found, strict=True) if one.words[1]]
+    if nulls and _are_null_and_more(connection, nulls, names):
+        return False
     return not any(long_numbers.are_in(member.path) for member in members)
+
+
+def _are_null_and_more(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
+) -> bool:
+    """Whether an object says a key to be null that it names twice; DuckDB lets that pass."""
+    keys = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in names)
+    null = literal(f"({keys})\\s*:\\s*null")
+    try:
+        return bool(
+            connection.execute(
+                f"""select exists (
+                    from read_json_objects({_paths(members)}, format = 'newline_delimited',
+                        ignore_errors = true)
+                    where contains(json::varchar, 'null')
+                        and regexp_matches(json::varchar, {null})
+                        and {json_atoms.names_twice("json")})"""
+            ).fetchall()[0][0]
+        )
+    except duckdb.Error:  # whatever it is, the line-by-line reader names the line
+        return True
 
 
 def csv_stream(
@@ -154,7 +185,7 @@ def json_lines(
     # Strictly it stops at an object that names a key twice, and at what is no object.
     counts = begun(members, _ESCAPED)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
-    if not _is_told_whole(members, [count.result() for count in counts]):
+    if not _is_told_whole(connection, members, names, [count.result() for count in counts]):
         return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None
