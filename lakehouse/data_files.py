@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -56,38 +57,82 @@ def write(
     Raises:
         LakeError: They cannot be written.
     """
-    partitions = ", ".join(identifier(name) for name in partition_by)
-    target = address if partition_by else address / f"part-{uuid.uuid4()}.parquet"
-    options = (
-        f"partition_by ({partitions}), filename_pattern 'part-{{uuid}}', overwrite_or_ignore, "
-        if partition_by
-        else ""
-    )
+    written = []
     try:
-        written = connection.execute(
-            f"""copy ({query}) to {literal(target)} (format parquet, compression zstd,
-                parquet_version 'V2', {options}return_stats)"""
-        ).fetchall()
+        for copy, partition in _copies(connection, query, address, partition_by):
+            for name, rows, size, _, columns, values in connection.execute(copy).fetchall():
+                told = _statistics(rows, columns, schema)
+                written.append((Path(name), rows, size, told, partition or dict(values or {})))
     except duckdb.IOException as error:
         raise LakeError(
             Problem(str(address), f"the files cannot be written: {error}", "Free space, run again.")
         ) from error
-    for name, rows, *_ in written:
-        if not rows:
-            Path(name).unlink()
     now = int(time.time() * 1000)
-    return [
-        AddAction(
-            path=os.path.relpath(name, address),
-            size=size,
-            partition_values=dict(values or {}),
-            modification_time=now,
-            data_change=True,
-            stats=json.dumps(_statistics(rows, columns, schema)),
+    actions = []
+    for path, rows, size, told, partition in written:
+        if not rows:
+            path.unlink()
+            continue
+        actions.append(
+            AddAction(
+                path=os.path.relpath(path, address),
+                size=size,
+                partition_values=partition,
+                modification_time=now,
+                data_change=True,
+                stats=json.dumps(told),
+            )
         )
-        for name, rows, size, _, columns, values in written
-        if rows
-    ]
+    return actions
+
+
+_FEW: Final = 4
+"""Up to so many partitions are written one by one, which is faster than sorting rows into them."""
+
+Partition = dict[str, str | None]
+
+
+def _copies(
+    connection: duckdb.DuckDBPyConnection, query: str, address: Path, partition_by: Sequence[str]
+) -> Iterator[tuple[str, Partition]]:
+    """Statements that write the rows of a query, and the partition if it is one for all of them."""
+    options = "format parquet, compression zstd, parquet_version 'V2', return_stats"
+    columns = ", ".join(identifier(name) for name in partition_by)
+    for partition in _partitions(connection, query, partition_by):
+        if partition is None:
+            yield (
+                f"""copy ({query}) to {literal(address)} ({options}, partition_by ({columns}),
+                filename_pattern 'part-{{uuid}}', overwrite_or_ignore)""",
+                {},
+            )
+            return
+        folder = address.joinpath(
+            *(f"{name}={re.sub('[^0-9A-Za-z-]', '_', value or '')}"
+              for name, value in partition.items())
+        )  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        conditions = [
+            f"{identifier(name)} " + ("is null" if value is None else f"= {literal(value)}")
+            for name, value in partition.items()
+        ]
+        rows = f"* exclude ({columns})" if columns else "*"
+        yield (
+            f"""copy (select {rows} from ({query}) where {" and ".join(conditions) or "true"})
+            to {literal(folder / f"part-{uuid.uuid4()}.parquet")} ({options})""",
+            partition,
+        )
+
+
+def _partitions(
+    connection: duckdb.DuckDBPyConnection, query: str, partition_by: Sequence[str]
+) -> list[Partition | None]:
+    """The partitions of a query's rows; only None if they are many."""
+    if not partition_by:
+        return [{}]
+    texts = ", ".join(f"{identifier(name)}::varchar" for name in partition_by)
+    found = connection.execute(f"select distinct {texts} from ({query}) limit {_FEW + 1}")
+    partitions = [dict(zip(partition_by, values, strict=True)) for values in found.fetchall()]
+    return [None] if len(partitions) > _FEW else [*partitions]
 
 
 def scan(

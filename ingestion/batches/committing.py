@@ -79,7 +79,7 @@ def commit(
     done = delta.append_query(
         bronze,
         connection,
-        _landing(_named(connection, contract), given, number, landed_at, daily_from),
+        _landing(connection, contract, given, number, landed_at, daily_from),
         tables.TELEMETRY,
         partition_by=["partition_date"],
         marks={"batch": number}
@@ -101,7 +101,12 @@ _INSTANTS = {"t_end": "phenomenon_time_end", "result_time": "result_time"}
 
 
 def _landing(
-    named: str, given: frozenset[str], number: int, landed_at: str, daily_from: int
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    given: frozenset[str],
+    number: int,
+    landed_at: str,
+    daily_from: int,
 ) -> str:
     """The query of the rows that land. Columns that no row has are left to be null."""
     optional = []
@@ -113,14 +118,30 @@ def _landing(
         elif name in given:
             optional.append(name)
     day = "t::date"
+    is_new = "_id not in (from repeats)"
+    if not connection.execute("select exists (from repeats)").fetchall()[0][0]:
+        is_new = "true"  # an empty list would still be asked for each row
     return f"""
-        select device, {named}, make_timestamptz(epoch_us(t)) as phenomenon_time,
+        select device, {_named(connection, contract)},
+            make_timestamptz(epoch_us(t)) as phenomenon_time,
             {", ".join(optional)}, {number}::bigint as _batch, _delivery, _member, _row,
             make_timestamptz(epoch_us(received_at)) as _received_at, {landed_at} as _landed_at,
             case when year({day}) >= {daily_from} then {day}
                 else make_date(year({day}), 1, 1) end as partition_date
-        from judged join files using (_file)
-        where verdict = 'sound' and _id not in (from repeats)"""
+        from {_with_files(connection)} where verdict = 'sound' and {is_new}"""
+
+
+def _with_files(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL of the judged rows with what is known of their file; a constant if there is one."""
+    files = connection.execute(
+        "select _delivery, _member, received_at from files limit 2"
+    ).fetchall()
+    if len(files) > 1:
+        return "judged join files using (_file)"
+    ((delivery, member, received_at),) = files
+    return f"""(select *, {literal(delivery)}::delivery as _delivery,
+        {"null" if member is None else literal(member)}::varchar as _member,
+        timestamp {literal(received_at)} as received_at from judged)"""
 
 
 def _named(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
@@ -129,7 +150,7 @@ def _named(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> s
     If the contract names the channel of every sound row they are ENUMs, which are written to
     Parquet without a look at each text.
     """
-    known = "select bool_and(place is not null) from judgements where rule is null"
+    known = "select bool_and(is_known) from judged where verdict = 'sound'"
     if not connection.execute(known).fetchall()[0][0]:
         return "channel, unit"
     for name, words in (

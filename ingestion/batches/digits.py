@@ -21,6 +21,13 @@ from ingestion.reading.long_numbers import MOST_DIGITS
 _SHORT: Final = 15
 """Characters of which every number survives: doubles keep 15 digits."""
 
+MAY_BE_LOST: Final = f"""(abs(value) >= 9007199254740992 or case when strlen(cell) > {_SHORT}
+    then replace(cell, ',', '.') <> value::varchar end)"""
+"""SQL: whether a closer look must say if a value tells its cell; a quick reader may have none.
+
+From 2^53 on not every whole number is a double.
+"""
+
 _DIGITS: Final = r"regexp_replace(regexp_replace({}, '[eE].*$', ''), '[^0-9]', '', 'g')"
 _SIGNIFICANT: Final = "rtrim(ltrim({}, '0'), '0')"
 _READ: Final = "coalesce(try_cast(cell as double), try_cast(replace(cell, ',', '.') as double))"

@@ -8,21 +8,27 @@ same row of another delivery.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from ingestion.batches import uplinks
-from ingestion.reading.offered import Lines
+from ingestion.reading.offered import Lines, lines_of
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import delta_scan, literal, load
 from lakehouse.settings import Settings
 
-_CONTENT: Final = "device, channel, t, t_end, value, text, quality, quality_code, result_time"
+_CONTENT: Final = (
+    "device", "channel", "t", "t_end", "value", "text", "quality", "quality_code", "result_time",
+)  # fmt: skip
+_AT_ONCE: Final = 4_000_000
+"""Rows whose hashes are looked at together."""
 
 _SAME_CONTENT: Final = """b.device = s.device and b.channel = s.channel
     and b.phenomenon_time = s.phenomenon_time
@@ -60,10 +66,12 @@ def compare(
     """
     connection.execute("create temp table repeats (_id bigint)")
     connection.execute(f"{_UPLINKS} and {'attributes' in given}")
-    _repeats_in_batch(connection)
+    _repeats_in_batch(connection, [name for name in _CONTENT if name in given | _ALWAYS])
     _repeats_of_bronze(connection, settings, contract)
     _broken(connection, settings, contract, batch_id, raw)
 
+
+_ALWAYS: Final = frozenset({"device", "channel", "t"})
 
 _UPLINKS: Final = f"""
 create temp table uplink_readings as
@@ -72,22 +80,35 @@ select _id, _file, _row, device, channel, make_timestamptz(epoch_us(t)) as pheno
 from judged where verdict = 'sound' and uplink is not null"""
 
 
-def _repeats_in_batch(connection: duckdb.DuckDBPyConnection) -> None:
-    # Numbering equal rows costs far more than counting different ones, and is seldom needed.
-    # Two rows with one hash by chance only lead to the numbering.
-    rows, different = connection.execute(
-        f"""select count(*), count(distinct hash({_CONTENT})) from judged
-        where verdict = 'sound'"""
-    ).fetchall()[0]
-    if rows != different:
+def _repeats_in_batch(connection: duckdb.DuckDBPyConnection, content: Sequence[str]) -> None:
+    """Find the rows that the batch has twice.
+
+    Numbering equal rows costs far more than sorting hashes, so it is done only for rows that share
+    theirs with another; some of them may do so by chance.
+    """
+    listed = ", ".join(content)
+    rows = connection.execute("select count(*) from judged where verdict = 'sound'").fetchall()[0][
+        0
+    ]
+    parts = rows // _AT_ONCE + 1
+    for part in range(parts):
+        is_part = f"and hash({listed}) % {parts} = {part}" if parts > 1 else ""
+        hashes = connection.execute(
+            f"select hash({listed}) as hash from judged where verdict = 'sound' {is_part}"
+        ).fetchnumpy()["hash"]
+        hashes.sort()
+        shared = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        if not len(shared):
+            continue
+        connection.register("shared_hashes", pa.table({"hash": shared}))
         connection.execute(
             f"""insert into repeats
             select _id from (
-                select _id,
-                    row_number() over (partition by {_CONTENT} order by _file, _row) as place
-                from judged where verdict = 'sound')
+                select _id, row_number() over (partition by {listed} order by _file, _row) as place
+                from judged where verdict = 'sound' and hash({listed}) in (from shared_hashes))
             where place > 1"""
         )
+        connection.unregister("shared_hashes")
     connection.execute(
         f"""insert into repeats
         select _id from ({uplinks.repeats("uplink_readings")}) where _id not in (from repeats)"""
@@ -144,7 +165,7 @@ def _broken(
         select _file, _row, channel, rule, reason from judged where verdict = 'broken'
         """
     )
-    records = f"({raw(_lines_of(connection))})" if raw else "records"
+    records = f"({raw(lines_of(connection, 'failures'))})" if raw else "records"
     if delta.exists(tables.quarantine(settings, contract.id)):
         load(connection, "delta")
     connection.execute(
@@ -162,17 +183,6 @@ def _broken(
         from told w
         """
     )
-
-
-def _lines_of(connection: duckdb.DuckDBPyConnection) -> Lines:
-    """The lines that have failed."""
-    found: Lines = {
-        file: connection.execute(
-            "select distinct _row from failures where _file = ?", [file]
-        ).fetchnumpy()["_row"]
-        for (file,) in connection.execute("select distinct _file from failures").fetchall()
-    }
-    return found
 
 
 def _is_repeat(settings: Settings, contract: SourceContract, batch_id: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
@@ -28,21 +30,16 @@ def of(
         again: For a replay: rows that the delivery has landed before count as landed, so that
             its receipt stands for all takings of it.
     """
-    records, offered = _count(connection, "records"), _count(connection, "judged")
-    sound = _count(connection, "judged", "verdict = 'sound'")
-    repeated = _count(connection, "judged", "_id in (from repeats)")
+    records = _count(connection, "records")
+    judged = _count_judged(connection)
+    repeated = _count(connection, "judged", "_id in (from repeats)") if _any(connection) else {}
     held = _count(connection, "broken", "fate = 'quarantined'")
     known = _count(connection, "broken", "fate = 'duplicate'")
-    filtered: dict[str, dict[str, int]] = {}
-    for delivery, rule, rows in connection.execute(
-        """select _delivery, rule, count(*) from judged join files using (_file)
-        where verdict = 'filtered' group by all order by rule"""
-    ).fetchall():
-        filtered.setdefault(delivery, {})[rule] = rows
     findings = _findings(connection, contract)
     for delivery, finding in frame_counters.findings(connection):
         findings.setdefault(delivery, []).append(finding)
     before = again.landed if again else {}
+    nothing = _Judged()
     return tuple(
         Receipt(
             delivery=delivery.sha256,
@@ -51,15 +48,15 @@ def of(
             outcome="replayed" if again and delivery.sha256 in again.landed else "landed",
             ledger=Ledger(
                 records=records.get(delivery.sha256, 0),
-                rows_in=offered.get(delivery.sha256, 0),
-                landed=sound.get(delivery.sha256, 0)
+                rows_in=judged.get(delivery.sha256, nothing).rows,
+                landed=judged.get(delivery.sha256, nothing).sound
                 - repeated.get(delivery.sha256, 0)
                 + before.get(delivery.sha256, 0),
                 quarantined=held.get(delivery.sha256, 0),
                 duplicates=repeated.get(delivery.sha256, 0)
                 + known.get(delivery.sha256, 0)
                 - before.get(delivery.sha256, 0),
-                filtered=filtered.get(delivery.sha256, {}),
+                filtered=judged.get(delivery.sha256, nothing).filtered,
             ),
             findings=tuple(findings.get(delivery.sha256, ())),
             received_at=delivery.offer.received_at.isoformat(),
@@ -78,6 +75,36 @@ def _count(
         ) using (_file) group by _delivery"""
     )
     return dict(rows.fetchall())
+
+
+def _any(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("select exists (from repeats)").fetchall()[0][0])
+
+
+@dataclass(slots=True)
+class _Judged:
+    rows: int = 0
+    sound: int = 0
+    filtered: dict[str, int] = field(default_factory=dict)
+
+
+def _count_judged(connection: duckdb.DuckDBPyConnection) -> dict[str, _Judged]:
+    """Rows by delivery and verdict, and those that are left out by rule."""
+    found: defaultdict[str, _Judged] = defaultdict(_Judged)
+    for delivery, verdict, rule, rows in connection.execute(
+        """select _delivery::varchar, verdict, rule, sum(rows)::bigint
+        from files join (
+            select _file, verdict, case when verdict = 'filtered' then rule end as rule,
+                count(*) as rows
+            from judged group by all) using (_file)
+        group by all order by rule"""
+    ).fetchall():
+        found[delivery].rows += rows
+        if verdict == "sound":
+            found[delivery].sound += rows
+        elif verdict == "filtered":
+            found[delivery].filtered[rule] = rows
+    return found
 
 
 def _findings(

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import duckdb
 
-from ingestion.batches import units
+from ingestion.batches import digits, units
+from ingestion.reading.offered import whole
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.settings import Settings
@@ -36,7 +37,7 @@ def apply(
     contract: SourceContract,
     given: frozenset[str],
 ) -> None:
-    """Make table `judgements` of the offered rows with the rule that each breaks, in their order.
+    """Make table `judgements` of the offered rows with the rule that each breaks.
 
     Adds the `place` of the row's channel in the contract's lists (`channel_name`, `channel_unit`
     and others, DuckDB variables; null for a channel that it does not name), `rule` and `reason`;
@@ -49,7 +50,65 @@ def apply(
         contract: Says which channels there are and what they may measure.
         given: The columns that are not null in every row; only they are copied.
     """
-    placed = _tell_channels(connection, contract)
+    known = _prepare(connection, settings, contract, "offered", given)
+    kept = [name for name in ("_file", "_row", *OPTIONAL) if name in given]
+    if "unit" in given:
+        kept.append("case when place is null then coalesce(unit_named, unit_told) end as unit")
+    connection.execute(
+        f"""
+        create or replace temp table judgements as
+        with {known}, ruled as (select *, {_rule(contract)} as rule from known)
+        select {", ".join(kept)}, device, t, place,
+            case when place is null then delivered_as end as channel, cell, rule,
+            coalesce(found_reason, {_REASON}) as reason
+        from ruled
+        """
+    )
+
+
+def apply_in_order(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    offered: str,
+    given: frozenset[str],
+) -> None:
+    """Make table `plain` of the offered rows, in their order, with only what a sound row needs.
+
+    `is_odd` is null for a sound row, false for one that is left out because it is empty, and true
+    for one of a line that must be looked at more closely: it breaks a rule, or has a channel that
+    the contract does not name.
+
+    Args:
+        connection: Holds `files(_file, received_at, …)`.
+        settings: Says where the vocabulary of units is.
+        contract: Says which channels there are and what they may measure.
+        offered: Query of the offered rows. It stands in the statement itself: DuckDB would look
+            through a view of it once more, which takes as long as reading thousands of rows.
+        given: Its columns.
+    """
+    known = _prepare(connection, settings, contract, f"({whole(offered, given)})", given)
+    kept = "".join(f"{name}, " for name in ("_file", *OPTIONAL) if name in given)
+    rule = f"""case when place is null then 'channel_unknown'
+        when {digits.MAY_BE_LOST} then 'odd' else {_rule(contract)} end"""
+    connection.execute(
+        f"""
+        create or replace temp table plain as
+        with {known}
+        select {kept} device, t, place, {rule} <> 'empty_value' as is_odd from known
+        """
+    )
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    offered: str,
+    given: frozenset[str],
+) -> str:
+    """Make the lists that rows are held against; SQL of `known`, the rows beside them."""
+    placed = _tell_channels(connection, contract, offered)
     connection.execute(
         """set variable received_at = (select list(f.received_at order by number)
             from range((select max(_file) + 1 from files)) r(number)
@@ -57,20 +116,7 @@ def apply(
     )
     if "unit" in given:
         _tell_units(connection, settings)
-    kept = [name for name in ("_file", "_row", *OPTIONAL) if name in given]
-    if "unit" in given:
-        kept.append("case when place is null then coalesce(unit_named, unit_told) end as unit")
-    connection.execute(
-        f"""
-        create or replace temp table judgements as
-        with placed as ({placed}), {_known("unit" in given)},
-        ruled as (select *, {_rule(contract)} as rule from known)
-        select {", ".join(kept)}, device, t, place,
-            case when place is null then delivered_as end as channel, cell, rule,
-            coalesce(found_reason, {_REASON}) as reason
-        from ruled
-        """
-    )
+    return f"placed as ({placed}), {_known('unit' in given)}"
 
 
 # What the contract says of a channel is found by its place in lists, not by a join: a join costs
@@ -80,7 +126,9 @@ _FEW: Final = 16
 _SAID: Final = ("is_number", "is_integer", "minimum", "maximum", "unit", "keeps_empty")
 
 
-def _tell_channels(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
+def _tell_channels(
+    connection: duckdb.DuckDBPyConnection, contract: SourceContract, offered: str
+) -> str:
     """Make a list of each property of the channels.
 
     Returns:
@@ -96,19 +144,19 @@ def _tell_channels(connection: duckdb.DuckDBPyConnection, contract: SourceContra
             f"""
             create or replace temp table mapped as
             select d.device, d.channel, c.place
-            from (select distinct device, channel from offered) d
+            from (select distinct device, channel from {offered}) d
             join range(1, {len(contract.channels) + 1}) c(place)
                 on d.channel = getvariable('channel_delivered_as')[c.place]
                 and regexp_full_match(d.device, getvariable('channel_devices')[c.place])
             """
         )
-        return "select o.*, c.place from offered o left join mapped c using (device, channel)"
+        return f"select o.*, c.place from {offered} o left join mapped c using (device, channel)"
     if len(contract.channels) > _FEW:
         names = ", ".join(literal(one.delivered_as) for one in contract.channels)
         connection.execute("drop type if exists delivered")
         connection.execute(f"create type delivered as enum ({names})")
         placed = "select *, enum_code(try_cast(channel as delivered)) + 1 as place"
-    return f"{placed} from offered"
+    return f"{placed} from {offered}"
 
 
 def _tell_units(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

@@ -17,7 +17,7 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.reading import bulk, columns, lines, trailers
-from ingestion.reading.offered import InOrder, Reading, together
+from ingestion.reading.offered import InOrder, Lines, Reading, together
 from ingestion.reading.picked import picked
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import CsvDialect
@@ -124,19 +124,19 @@ def _read_in_order(
     members: Sequence[Member],
 ) -> Reading:
     """Read files that have the same header, if every row of them is plain."""
-    stream = bulk.csv_stream(connection, members, header, contract.delivery.csv)
+    dialect = contract.delivery.csv
+    stream = bulk.csv_stream(members, header, dialect)
     if stream is None:
         return _read_in_bulk(connection, contract, header, members)
-    order = InOrder(
-        skip=stream.skip,
-        width=columns.width(contract, _others(contract, header)),
-        lines=stream.lines,
-        suspect=(),
-        otherwise=lambda: _read_in_bulk(connection, contract, header, members),
-    )
-    dialect = contract.delivery.csv
-    offered = columns.offer_in_order(
-        connection,
+
+    def otherwise(lines: Lines | None) -> Reading:
+        if lines is None:
+            return _read_in_bulk(connection, contract, header, members)
+        found = picked(connection, members, lines)
+        connection.execute(f"create or replace temp table lines_0 as {found}")
+        return _by_line(connection, contract, header, members, 0)
+
+    offered, given = columns.offer_in_order(
         contract,
         members,
         f"(select *, false as is_odd from {stream.relation})",
@@ -144,6 +144,8 @@ def _read_in_order(
         decimal=dialect.decimal,
         others=_others(contract, header),
     )
+    width = columns.width(contract, _others(contract, header))
+    order = InOrder(given, stream.skip, width, stream.lines, otherwise)
     return Reading("", offered, partial(picked, connection, members), False, order)
 
 
@@ -178,9 +180,20 @@ def _read_by_line(
     dialect, table = contract.delivery.csv, f"lines_{group}"
     lines.load(connection, members, dialect.encoding, skip=dialect.header_row, table=table)
     trailers.take(connection, members, contract, table)
+    return _by_line(connection, contract, header, members, group)
+
+
+def _by_line(
+    connection: duckdb.DuckDBPyConnection,
+    contract: SourceContract,
+    header: tuple[str, ...],
+    members: Sequence[Member],
+    group: int,
+) -> Reading:
+    """Take the lines of table `lines_{group}` apart."""
     split_lines(connection, header, contract, group)
     return Reading(
-        f"select _file, _row, _raw from {table}",
+        f"select _file, _row, _raw from lines_{group}",
         _offered(connection, contract, header, members, f"fields_{group}", "f[{}]", group),
         may_be_silent=False,
     )

@@ -10,7 +10,7 @@ Source: RFC 8259 (JSON); NDJSON 1.0 for `framing: lines`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from typing import Final
@@ -20,9 +20,9 @@ import duckdb
 from ingestion.deliveries import Member
 from ingestion.reading import bulk, cells, columns, paths
 from ingestion.reading.cells import Row
-from ingestion.reading.offered import InOrder, Reading, number, together
+from ingestion.reading.offered import InOrder, Lines, Reading, lines_of, number, together
 from ingestion.reading.paths import Json
-from ingestion.reading.picked import picked
+from ingestion.reading.picked import numbered_texts, picked
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
 
@@ -53,33 +53,46 @@ def read(
     if not _is_flat(contract):
         where = contract.delivery.records or "$"
         return cells.reading(connection, members, contract, records(members, contract, where))
-    stream = None
-    if columns.is_plain(contract):
-        stream = bulk.json_stream(connection, members, columns.names(contract))
+    stream, names = None, columns.names(contract)
+    if columns.is_plain(contract) and _are_numbers(contract):
+        stream = bulk.json_stream(members, names, _values(contract))
     if stream is None:
         return _numbered(connection, members, contract)
-    offered = columns.offer_in_order(
-        connection,
+    cell = _cell(contract)
+
+    def cell_or_number(name: str) -> str:
+        return f"c{names.index(name) + 1}" if name in _values(contract) else cell(name)
+
+    offered, given = columns.offer_in_order(
         contract,
         members,
         f"(select *, {_is_odd(contract)} as is_odd from {stream.relation})",
-        _cell(contract),
-        decimal=contract.delivery.csv.decimal,
+        cell_or_number,
+        decimal=None,
     )
-    order = InOrder(
-        skip=0,
-        width=columns.width(contract),
-        lines=stream.lines,
-        suspect=_SUSPECT,
-        otherwise=lambda: _numbered(connection, members, contract),
-    )
+
+    def otherwise(lines: Lines | None) -> Reading:
+        if lines is None:
+            return _numbered(connection, members, contract)
+        rows = records(members, contract, "$", lines=lines)
+        return cells.reading(connection, members, contract, rows)
+
+    order = InOrder(given, 0, columns.width(contract), stream.lines, otherwise)
     return Reading("", offered, partial(picked, connection, members), False, order)
 
 
-_SUSPECT: Final = (
-    columns.ODD, "time_missing", "time_unreadable", "value_unreadable", "value_not_finite",
-)  # fmt: skip
-"""Of a line that gave nothing, and of a list, an object or a word where a number should be."""
+def _are_numbers(contract: SourceContract) -> bool:
+    """Whether what stands for a number in a delivery is one, unless it is broken."""
+    delivery = contract.delivery
+    if not set(delivery.csv.null_markers) <= {""} or delivery.csv.decimal != ".":
+        return False
+    elsewhere = {column.delivered_as for column in contract.columns if not column.is_channel}
+    for rule in (delivery.narrow, delivery.time, delivery.device, delivery.quality):
+        told = rule.model_dump(exclude={"value"}).values() if rule else ()
+        elsewhere |= {name for one in told for name in (one if isinstance(one, tuple) else (one,))}
+    if delivery.position:
+        elsewhere |= {delivery.position.longitude, delivery.position.latitude}
+    return elsewhere.isdisjoint(_values(contract))
 
 
 def _numbered(
@@ -90,7 +103,7 @@ def _numbered(
     source = bulk.json_lines(connection, members, columns.names(contract))
     if source is None:
         return cells.reading(connection, members, contract, records(members, contract, where))
-    odd = _odd_lines(connection, contract, source)
+    has_odd = _find_odd_lines(connection, contract, source)
     plain = f"""(select *, null as layout_rule, null as layout_problem
         from {source} anti join odd using (_file, _row))"""
     offered = columns.offer(
@@ -103,8 +116,8 @@ def _numbered(
     )
     raw = partial(picked, connection, members)
     readings = [Reading(f"select _file, _row, null::varchar as _raw from {plain}", offered, raw)]
-    if odd:
-        rows = records(members, contract, where, lines=odd)
+    if has_odd:
+        rows = records(members, contract, where, lines=lines_of(connection, "odd"))
         readings.append(cells.reading(connection, members, contract, rows, group=1))
     return together(readings)
 
@@ -119,10 +132,10 @@ def _cell(contract: SourceContract) -> columns.Cell:
     return cell
 
 
-def _odd_lines(
+def _find_odd_lines(
     connection: duckdb.DuckDBPyConnection, contract: SourceContract, source: str
-) -> frozenset[tuple[int, int]]:
-    """The lines that another reader must look at; makes table `odd(_file, _row)` of them.
+) -> bool:
+    """Make table `odd(_file, _row)` of the lines that another reader must look at, if any.
 
     They are those that gave nothing at all, those where a number should be and is none, and those
     that look odd to `_is_odd`.
@@ -139,7 +152,7 @@ def _odd_lines(
         f"""create temp table odd as
         select _file, _row from {source} where {" or ".join(f"({one})" for one in is_odd)}"""
     )
-    return frozenset(connection.execute("from odd").fetchall())
+    return bool(connection.execute("select exists (from odd)").fetchall()[0][0])
 
 
 def _values(contract: SourceContract) -> set[str]:
@@ -191,7 +204,7 @@ def records(
     where: str,
     derive: Derive | None = None,
     derived: Sequence[str] = (),
-    lines: Container[tuple[int, int]] | None = None,
+    lines: Lines | None = None,
 ) -> Iterator[Row]:
     """The records of JSON files as rows of cells.
 
@@ -201,7 +214,7 @@ def records(
         where: Path to the records.
         derive: Makes the cells of the columns `derived`.
         derived: Columns that are no paths.
-        lines: Only these lines, by file and number.
+        lines: Only these lines, of files that are clean UTF-8 with line feeds.
     """
     place = f"{contract.path}: schema[0].properties"
     where_to = paths.parse(where, f"{contract.path}: customProperties.delivery.records", many=True)
@@ -210,9 +223,12 @@ def records(
     for member in members:
         received = member.delivery.offer.received_at.isoformat()
         numbers = count(1)
-        for line, text in _documents(member, contract.delivery.framing):
-            if lines is not None and (member.number, line) not in lines:
-                continue
+        documents = (
+            _documents(member, contract.delivery.framing)
+            if lines is None
+            else _some_lines(member, lines)
+        )
+        for line, text in documents:
             # A line that is one record keeps its line number, which people can look up.
             by_line = contract.delivery.framing == "lines" and not where_to.steps
             for raw, found in _taken_apart(text, where_to, where_to.steps == ()):
@@ -255,6 +271,14 @@ def _documents(member: Member, framing: str) -> Iterator[tuple[int, str]]:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace").strip()
             if text:
                 yield number, text
+
+
+def _some_lines(member: Member, lines: Lines) -> Iterator[tuple[int, str]]:
+    with member.path.open("rb") as file:
+        _refuse_other_kinds(member, file.read(512))
+    for line, text in numbered_texts(member, lines):
+        if plain := text.strip():
+            yield line, plain
 
 
 def _refuse_other_kinds(member: Member, start: bytes) -> None:

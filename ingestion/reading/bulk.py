@@ -12,11 +12,11 @@ table they are put into: as they come (`Stream`), or in a table of their own (`j
 from __future__ import annotations
 
 import json
+import mmap
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -25,17 +25,19 @@ import pyarrow as pa
 
 from ingestion.deliveries import Member
 from ingestion.reading import json_atoms, long_numbers
-from ingestion.reading.census import Census, begun, census
+from ingestion.reading.census import Census, begun
 from lakehouse.contracts.delivery import CsvDialect
-from lakehouse.duck import identifier, literal
+from lakehouse.duck import connect, identifier, literal
 
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
 _ESCAPED: Final = (rb"\u00", b"null")
-_ESCAPES: Final = tuple(rb"\u00%d" % digit for digit in range(2, 8))
+_ESCAPE: Final = re.compile(rb"\\u00[2-7]")
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
+_GROUPED: Final = re.compile(rb':\s*"\s*[-+]?[0-9.][0-9.eE+-]*_[0-9]')
+"""A text that looks like a number with its digits in groups."""
 _AHEAD: Final = 1 << 16
 """Bytes of a table that show whether its cells stand in quotes."""
 
@@ -45,53 +47,68 @@ class Stream:
     """Lines as DuckDB reads them, in order, each one row.
 
     Attributes:
-        relation: Of `_file` and the VARCHAR columns `c1`, `c2` … of the lines.
+        relation: Of `_file` and the columns `c1`, `c2` … of the lines.
         counts: The files' lines, which are being counted.
         skip: Lines at the top of each file that are no records.
-        fits: Whether the words that were counted let the reader be right.
+        fits: Whether the words that were counted let the reader be right. It is told whether a
+            number was exactly 0 or 1.
     """
 
     relation: str
     counts: Sequence[Future[Census]]
     skip: int
-    fits: Callable[[Sequence[Census]], bool]
+    fits: Callable[[Sequence[Census], bool], bool]
 
-    def lines(self) -> list[int] | None:
+    def lines(self, has_flags: bool) -> list[int] | None:
         """Records of each file; None if one of them is not for this reader."""
         found = [count.result() for count in self.counts]
-        if not all(one.is_clean for one in found) or not self.fits(found):
+        if not all(one.is_clean for one in found) or not self.fits(found, has_flags):
             return None
         return [max(0, one.lines - self.skip) for one in found]
 
 
 def json_stream(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
+    members: Sequence[Member], names: Sequence[str], numbers: Collection[str]
 ) -> Stream | None:
-    """Flat JSON objects, one a line, by the names of their members.
+    """Flat JSON objects, one a line, by the names of their members, of which some are numbers.
 
-    Reading them fails at an object that names a key twice, and at what is no object. None if
-    DuckDB cannot read such names or paths at all.
+    Reading them fails at an object that names a key twice, at what is no object, and at a text
+    where a number should be. None if a name may be written in more than one way.
     """
-    relation = _by_file(members, _json(members, names, "false"))
-    if not _can_be_read(connection, relation):
+    relation = _by_file(members, _json(members, names, "false", numbers))
+    if any("/" in name for name in names):
         return None
-    fits = partial(_is_told_whole, connection, members, names)
+
+    def fits(found: Sequence[Census], has_flags: bool) -> bool:
+        # DuckDB takes true for 1, and "1_000" for a thousand.
+        grouped = [member for member, one in zip(members, found, strict=True) if one.is_grouped]
+        if _any_has(grouped, _GROUPED) or (has_flags and _any_has(members, _flags(numbers))):
+            return False
+        return _is_told_whole(members, names, found)
+
     return Stream(relation, begun(members, _ESCAPED), 0, fits)
 
 
-def _can_be_read(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    try:
-        connection.execute(f"describe (from {relation})")
-    except duckdb.Error:  # a name twice but for its case, a path that is a pattern
-        return False
-    return True
+def _flags(names: Iterable[str]) -> re.Pattern[bytes]:
+    """What true and false look like where a number should be."""
+    keys = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in sorted(names))
+    return re.compile(rf"(?:{keys})\s*:\s*[tf]".encode())
+
+
+def _any_has(members: Sequence[Member], pattern: re.Pattern[bytes]) -> bool:
+    """Whether a pattern is found in one of some files."""
+    for member in members:
+        with (
+            member.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            if pattern.search(content):
+                return True
+    return False
 
 
 def _is_told_whole(
-    connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    names: Sequence[str],
-    found: Sequence[Census],
+    members: Sequence[Member], names: Sequence[str], found: Sequence[Census]
 ) -> bool:
     """Whether DuckDB's reader tells all that is told, once `_ESCAPED` is counted.
 
@@ -99,53 +116,43 @@ def _is_told_whole(
     number with more digits than a double has.
     """
     escaped = [member for member, one in zip(members, found, strict=True) if one.words[0]]
-    if any(any(census(member.path, _ESCAPES).words) for member in escaped):
-        return False
     nulls = [member for member, one in zip(members, found, strict=True) if one.words[1]]
-    if nulls and _are_null_and_more(connection, nulls, names):
-        return False
-    return not any(long_numbers.are_in(member.path) for member in members)
+    return (
+        not _any_has(escaped, _ESCAPE)
+        and not (nulls and _are_null_and_more(nulls, names))
+        and not any(long_numbers.are_in(member.path) for member in members)
+    )
 
 
-def _are_null_and_more(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], names: Sequence[str]
-) -> bool:
+def _are_null_and_more(members: Sequence[Member], names: Sequence[str]) -> bool:
     """Whether an object says a key to be null that it names twice; DuckDB lets that pass."""
     keys = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in names)
     null = literal(f"({keys})\\s*:\\s*null")
+    asked = f"""select exists (
+        from read_json_objects({_paths(members)}, format = 'newline_delimited',
+            ignore_errors = true)
+        where contains(json::varchar, 'null') and regexp_matches(json::varchar, {null})
+            and {json_atoms.names_twice("json")})"""
     try:
-        return bool(
-            connection.execute(
-                f"""select exists (
-                    from read_json_objects({_paths(members)}, format = 'newline_delimited',
-                        ignore_errors = true)
-                    where contains(json::varchar, 'null')
-                        and regexp_matches(json::varchar, {null})
-                        and {json_atoms.names_twice("json")})"""
-            ).fetchall()[0][0]
-        )
+        with connect(extensions=()) as own:
+            return bool(own.execute(asked).fetchall()[0][0])
     except duckdb.Error:  # whatever it is, the line-by-line reader names the line
         return True
 
 
 def csv_stream(
-    connection: duckdb.DuckDBPyConnection,
-    members: Sequence[Member],
-    header: Sequence[str],
-    dialect: CsvDialect,
+    members: Sequence[Member], header: Sequence[str], dialect: CsvDialect
 ) -> Stream | None:
     """Delimited files that have the same header and no quoted cells, if they begin like that.
 
-    Reading them fails at a line with another number of cells. None if DuckDB cannot read them.
+    Reading them fails at a line with another number of cells. None if they begin otherwise.
     """
     delimiter, quote = dialect.delimiter.encode(), (dialect.quote or "").encode()
     relation = _by_file(members, _csv(members, header, dialect))
     if (quote and quote in _begin(members[0])) or not _can_be_bulk(header, dialect):
         return None
-    if not _can_be_read(connection, relation):
-        return None
 
-    def fits(found: Sequence[Census]) -> bool:
+    def fits(found: Sequence[Census], has_flags: bool) -> bool:
         records = sum(max(0, one.lines - dialect.header_row) for one in found)
         delimiters = sum(one.words[0] for one in found) - _above(members, dialect).count(delimiter)
         return delimiters == records * (len(header) - 1) and not any(
@@ -185,15 +192,22 @@ def json_lines(
     # Strictly it stops at an object that names a key twice, and at what is no object.
     counts = begun(members, _ESCAPED)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
-    if not _is_told_whole(connection, members, names, [count.result() for count in counts]):
+    if not _is_told_whole(members, names, [count.result() for count in counts]):
         return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None
     return _numbered(connection, members, counts, "bulk_0", skip=0)
 
 
-def _json(members: Sequence[Member], names: Sequence[str], ignore_errors: str) -> str:
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+def _json(
+    members: Sequence[Member],
+    names: Sequence[str],
+    ignore_errors: str,
+    numbers: Collection[str] = (),
+) -> str:
+    columns = ", ".join(
+        f"{literal(name)}: '{'DOUBLE' if name in numbers else 'VARCHAR'}'" for name in names
+    )
     found = ", ".join(f"{identifier(name)} as c{n}" for n, name in enumerate(names, start=1))
     return f"""select {found}, {identifier(_NEVER)} from read_json({_paths(members)},
         format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = {ignore_errors},

@@ -15,10 +15,12 @@ from ingestion.deliveries import Member
 
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
-_STRANGE: Final = (b"\r", b"\0", b"\x1d", b"\x1f")
 _MARKS: Final = ("\ufeff", "\ufffd")
 """A byte order mark, and the character that stands for bytes that were no text."""
 _LINE_END: Final = 10
+_UNDERSCORE: Final = 95
+_SPACE: Final = 32
+"""Below it stand the control characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,14 @@ class Census:
     Attributes:
         lines: Lines, with the last one whether or not it has an end.
         is_clean: It is UTF-8 with line feeds only: no byte order mark, carriage return or
-            control character that a reader could take for something else.
+            other control character that a reader could take for something else, but tabs.
+        is_grouped: Somewhere a digit, an underscore and a digit follow each other.
         words: How often each of the words that were asked for occurs.
     """
 
     lines: int
     is_clean: bool
+    is_grouped: bool
     words: tuple[int, ...]
 
 
@@ -41,21 +45,58 @@ def census(path: Path, words: Sequence[bytes] = ()) -> Census:
     """Count the lines of a file and words without a line end in it, and look at its bytes."""
     lines, found, rest = 0, [0] * len(words), b""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    is_clean = True
+    is_clean, is_grouped = True, False
+    count = _Counter()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            is_clean = is_clean and _is_clean(chunk, decoder)
-            lines += _count(chunk, b"\n")
             cut = chunk.rfind(b"\n") + 1
             whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
+            lines += count.of(whole, b"\n")
+            is_clean = is_clean and count.has_no_strange(chunk) and _is_text(chunk, decoder)
+            is_grouped = is_grouped or _is_grouped(whole)
             for number, word in enumerate(words):
-                found[number] += _count(whole, word)
+                found[number] += count.of(whole, word)
             if not is_clean or len(rest) > _LONGEST_LINE:
-                return Census(lines, is_clean=False, words=tuple(found))
+                return Census(lines, False, is_grouped, tuple(found))
     for number, word in enumerate(words):
         found[number] += rest.count(word)
     is_whole = not decoder.getstate()[0]
-    return Census(lines + bool(rest), is_clean=is_whole, words=tuple(found))
+    return Census(lines + bool(rest), is_whole, is_grouped or _is_grouped(rest), tuple(found))
+
+
+class _Counter:
+    """Counts letters with one piece of memory, whose pages cost more to get than to fill."""
+
+    def __init__(self) -> None:
+        self._found = np.empty(_CHUNK, np.bool_)
+
+    def of(self, text: bytes, word: bytes) -> int:
+        """How often a word stands in a text."""
+        if len(word) > 1:
+            return text.count(word) if word[:1] in text else 0
+        letters = np.frombuffer(text, np.uint8)
+        parts = (letters[at : at + _CHUNK] for at in range(0, len(letters), _CHUNK))
+        return sum(self._equal(part, word[0]) for part in parts)
+
+    def _equal(self, letters: np.ndarray, letter: int) -> int:
+        found = np.equal(letters, np.uint8(letter), out=self._found[: len(letters)])
+        return int(np.count_nonzero(found))
+
+    def has_no_strange(self, text: bytes) -> bool:
+        """Whether a text has no control characters but line feeds and tabs."""
+        letters = np.frombuffer(text, np.uint8)
+        control = np.less(letters, np.uint8(_SPACE), out=self._found[: len(letters)])
+        return int(np.count_nonzero(control)) == self.of(text, b"\n") + self.of(text, b"\t")
+
+
+def _is_grouped(text: bytes) -> bool:
+    if b"_" not in text:
+        return False
+    letters = np.frombuffer(b"\n" + text + b"\n", np.uint8)
+    places = np.flatnonzero(letters == _UNDERSCORE)
+    before, after = letters[places - 1], letters[places + 1]
+    zero, nine = b"09"
+    return bool(np.any((before >= zero) & (before <= nine) & (after >= zero) & (after <= nine)))
 
 
 def ends(chunk: bytes) -> np.ndarray:
@@ -63,22 +104,15 @@ def ends(chunk: bytes) -> np.ndarray:
     return np.flatnonzero(np.frombuffer(chunk, np.uint8) == _LINE_END)
 
 
-def _count(text: bytes, word: bytes) -> int:
-    if len(word) > 1:
-        return text.count(word) if word[:1] in text else 0
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == word[0]))
-
-
-def _is_clean(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
+def _is_text(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
     """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
-    if not chunk.isascii() or decoder.getstate()[0]:
-        try:
-            text = decoder.decode(chunk)
-        except UnicodeDecodeError:
-            return False
-        if any(mark in text for mark in _MARKS):
-            return False
-    return not any(sign in chunk for sign in _STRANGE)
+    if chunk.isascii() and not decoder.getstate()[0]:
+        return True
+    try:
+        text = decoder.decode(chunk)
+    except UnicodeDecodeError:
+        return False
+    return not any(mark in text for mark in _MARKS)
 
 
 def begun(members: Sequence[Member], words: Sequence[bytes] = ()) -> list[Future[Census]]:

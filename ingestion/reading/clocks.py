@@ -94,14 +94,7 @@ def resolve(
             UTC), `time_rule` and `time_problem`; exactly one of `t` and `time_rule` is null.
     """
     if rule.zone == "UTC":
-        connection.execute(
-            f"""
-            create or replace temp view {target} as
-            select *, {_time_rule("false")} as time_rule, {_time_problem("UTC")} as time_problem
-            from (select *, {_dated("coalesce(instant, wall)")} as t,
-                {_dated("coalesce(end_instant, end_wall)")} as t_end from {source})
-            """
-        )
+        connection.execute(f"create or replace temp view {target} as {in_utc(source)}")
         return
     connection.register("wall_clock", stretch_table(rule.zone))
     zone = rule.zone.replace("'", "''")
@@ -147,6 +140,14 @@ def resolve(
         """
     )
     connection.unregister("wall_clock")
+
+
+def in_utc(source: str) -> str:
+    """SQL of the same where local times are UTC, which each row tells alone."""
+    return f"""
+        select *, {_time_rule("false")} as time_rule, {_time_problem("UTC")} as time_problem
+        from (select *, {_dated("coalesce(instant, wall)")} as t,
+            {_dated("coalesce(end_instant, end_wall)")} as t_end from {source})"""
 
 
 def settle(

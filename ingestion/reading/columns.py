@@ -7,7 +7,7 @@ cells hold time, device, quality, position and the channels stands in the contra
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import duckdb
@@ -111,9 +111,10 @@ def offer(
         wall = f"timestamp {literal(time.sequence.start)} + to_seconds({row})"
         began = clocks.Parsed("null::timestamp", wall)
     _settle_times(connection, contract, members, source, cell, group, began)
-    rows = _rows(contract, f"timed_{group}", "_file, _row", "layout_rule is null", cell,
-                 decimal, others)  # fmt: skip
-    return f"""{rows}
+    rows = f"(from timed_{group} where layout_rule is null)"
+    if not contract.delivery.narrow:
+        rows = f"(select *, {_wide(contract, cell, others, decimal)} as c from {rows})"
+    return f"""{_listed(_columns(contract, cell, decimal, others), rows)}
         union all by name
         select _file, _row, device, t, layout_rule as rule, layout_problem as reason
         from timed_{group} where layout_rule is not null
@@ -121,24 +122,31 @@ def offer(
 
 
 def offer_in_order(
-    connection: duckdb.DuckDBPyConnection,
     contract: SourceContract,
     members: Sequence[Member],
     source: str,
     cell: Cell,
     *,
-    decimal: str,
+    decimal: str | None,
     others: Sequence[str] = (),
-) -> str:
-    """The same of rows that have no number, in their order.
+) -> tuple[str, frozenset[str]]:
+    """The same of rows that have no number, in their order, for a contract that `is_plain`.
 
-    Only where the clock `is_plain`. Each row gives as many as `width` says. Instead of a layout
-    rule `source` has `is_odd`, for what another reader must look at: such rows break the rule
-    `ODD`.
+    Each row gives as many as `width` says. Instead of a layout rule `source` has `is_odd`, for
+    what another reader must look at: such rows break the rule `ODD`. Without a `decimal` the cells
+    of channels are numbers already.
+
+    Returns:
+        The query and its columns.
     """
-    _settle_times(connection, contract, members, source, cell)
-    rule = f"case when is_odd then '{ODD}' else time_rule end"
-    return _rows(contract, "timed_0", "_file", "true", cell, decimal, others, rule)
+    time = _time_rule(contract)
+    began = clocks.parse("time_text", time.format)
+    timed = clocks.in_utc(f"({_located(contract, members, source, cell, began)})")
+    found = _columns(contract, cell, decimal, others, in_order=True)
+    rows = f"({timed})"
+    if not contract.delivery.narrow:
+        rows = f"(select *, {_wide(contract, cell, others, decimal)} as c from {rows})"
+    return _listed(found, rows), frozenset(found)
 
 
 def _settle_times(
@@ -147,35 +155,49 @@ def _settle_times(
     members: Sequence[Member],
     source: str,
     cell: Cell,
-    group: int = 0,
-    began: clocks.Parsed | None = None,
+    group: int,
+    began: clocks.Parsed | None,
 ) -> None:
     """Make relation `timed_{group}`: rows with their device and their time in UTC."""
     time = _time_rule(contract)
-    narrow = contract.delivery.narrow
-    start, end = time_texts(time, cell)
     began = began or clocks.parse("time_text", time.format)
-    ended = clocks.parse("end_text", time.format)
     connection.execute(
-        f"""
-        create or replace temp view located_{group} as
+        f"""create or replace temp view located_{group} as
+        {_located(contract, members, source, cell, began)}"""
+    )
+    clocks.resolve(connection, time, f"located_{group}", f"timed_{group}")
+
+
+def _located(
+    contract: SourceContract,
+    members: Sequence[Member],
+    source: str,
+    cell: Cell,
+    began: clocks.Parsed,
+) -> str:
+    """SQL of rows with their device, the channel if each has one, and what their times say."""
+    time, narrow = _time_rule(contract), contract.delivery.narrow
+    start, end = time_texts(time, cell)
+    ended = clocks.parse("end_text", time.format)
+    return f"""
         select *, {began.instant} as instant, {began.wall} as wall,
             {ended.instant} as end_instant, {ended.wall} as end_wall
         from (
             select *, {device(contract, members, cell)} as device,
                 {cell(narrow.channel) if narrow else "null::varchar"} as channel,
                 {start} as time_text, {end} as end_text
-            from {source}
-        )
-        """
-    )
-    clocks.resolve(connection, time, f"located_{group}", f"timed_{group}")
+            from {source})"""
 
 
 def is_plain(contract: SourceContract) -> bool:
-    """Whether the time of a row is settled by the row alone, and not by its place or others."""
+    """Whether a row can be judged alone: not by its place, by others or by patterns of devices."""
     time = contract.delivery.time
-    return time is not None and time.zone == "UTC" and not time.sequence
+    return (
+        time is not None
+        and time.zone == "UTC"
+        and not time.sequence
+        and all(channel.devices == ".*" for channel in contract.channels)
+    )
 
 
 def width(contract: SourceContract, others: Sequence[str] = ()) -> int:
@@ -232,91 +254,80 @@ def device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> s
     return cell(rule.column or "")
 
 
-def _wide(contract: SourceContract, cell: Cell, others: Sequence[str], decimal: str) -> str:
-    """SQL of the list of channels in a row that has a column for each."""
+def _wide(contract: SourceContract, cell: Cell, others: Sequence[str], decimal: str | None) -> str:
+    """SQL of each channel in a row that has a column for each."""
     kinds = {channel.delivered_as: channel.logical_type for channel in contract.channels}
     known = [
         _channel(literal(name), cell(name), str(kind in _NUMERIC).lower())
         for name, kind in kinds.items()
     ]
-    return ", ".join(
-        [
-            *known,
-            *(
-                _channel(literal(name), cell(name), f"{number(cell(name), decimal)} is not null")
-                for name in others
-            ),
-        ]
-    )
+    unknown = [
+        _channel(literal(name), cell(name), f"{number(cell(name), decimal or '.')} is not null")
+        for name in others
+    ]
+    return f"unnest([{', '.join([*known, *unknown])}])"
 
 
 def _channel(channel: str, cell: str, is_number: str) -> str:
-    return (
-        f"{{'channel': {channel}, 'cell': {cell}, 'unit': null::varchar, 'is_number': {is_number}}}"
-    )
-
-
-def _narrow(contract: SourceContract, cell: Cell) -> str:
-    """SQL of the one channel of a narrow row."""
-    rule = contract.delivery.narrow
-    assert rule is not None  # noqa: S101 - the caller asked
-    unit = cell(rule.unit) if rule.unit else "null::varchar"
-    texts = ", ".join(literal(name) for name in _texts(contract))
-    is_number = f"coalesce({cell(rule.channel)} not in ({texts}), true)" if texts else "true"
-    return (
-        f"{{'channel': {cell(rule.channel)}, 'cell': {cell(rule.value)}, 'unit': {unit}, "
-        f"'is_number': {is_number}}}"
-    )
+    return f"{{'channel': {channel}, 'cell': {cell}, 'is_number': {is_number}}}"
 
 
 def _texts(contract: SourceContract) -> Iterator[str]:
     return (c.delivered_as for c in contract.channels if c.logical_type not in _NUMERIC)
 
 
-def _rows(
+def _columns(
     contract: SourceContract,
-    source: str,
-    place: str,
-    condition: str,
     cell: Cell,
-    decimal: str,
+    decimal: str | None,
     others: Sequence[str],
-    rule: str = "time_rule",
-) -> str:
-    """SQL of one row for each channel of the rows that fulfil a condition."""
-    channel = (
-        _narrow(contract, cell)
-        if contract.delivery.narrow
-        else f"unnest([{_wide(contract, cell, others, decimal)}])"
-    )
-    value = f"case when c.is_number then {number('c.cell', decimal)} end"
-    found = {"cell": "c.cell", "value": value}
-    found |= _optional(contract, _time_rule(contract), cell, value, others)
-    listed = ", ".join(f"{sql} as {name}" for name, sql in found.items())
-    return f"""
-        select {place}, device, c.channel as channel, t, {listed},
-            {rule} as rule, time_problem as reason
-        from (select * exclude (channel), {channel} as c from {source} where {condition})"""
-
-
-def _optional(
-    contract: SourceContract, time: TimeRule, cell: Cell, value: str, others: Sequence[str]
+    *,
+    in_order: bool = False,
 ) -> dict[str, str]:
+    """The columns that are offered, with their SQL over timed rows and their channel `c`.
+
+    Without a `decimal` the cells of channels are numbers already.
+    """
+    narrow = contract.delivery.narrow
+    if narrow:
+        channel, told = "channel", cell(narrow.value)
+        texts = ", ".join(literal(name) for name in _texts(contract))
+        is_number = f"coalesce(channel not in ({texts}), true)" if texts else "true"
+    else:
+        channel, told, is_number = "c.channel", "c.cell", "c.is_number"
+    found = {"_file": "_file", "_row": "_row", "device": "device", "channel": channel, "t": "t"}
+    if decimal is None:
+        found["value"] = told
+    else:
+        value = f"case when {is_number} then {number(told, decimal)} end"
+        found |= {"cell": told, "value": value}
+        if narrow and not in_order:
+            # A row may name a channel that the contract does not: what is no number is its text.
+            known = ", ".join(literal(one.delivered_as) for one in contract.channels)
+            found["text"] = f"""case when not {is_number} then {told}
+                when channel not in ({known}) and ({value}) is null then {told} end"""
+        elif others or any(_texts(contract)):
+            found["text"] = f"case when not {is_number} then {told} end"
+    found |= _optional(contract, _time_rule(contract), cell)
+    if in_order:
+        del found["_row"]
+        return found | {"rule": f"case when is_odd then '{ODD}' else time_rule end"}
+    return found | {"rule": "time_rule", "reason": "time_problem"}
+
+
+def _listed(found: Mapping[str, str], rows: str) -> str:
+    return f"select {', '.join(f'{sql} as {name}' for name, sql in found.items())} from {rows}"
+
+
+def _optional(contract: SourceContract, time: TimeRule, cell: Cell) -> dict[str, str]:
     """The columns that only some contracts fill, with their SQL."""
     delivery, found = contract.delivery, {}
     if time.interval_s:
         found["t_end"] = f"t + to_seconds({time.interval_s})"
     elif time.end_columns or time.split:
         found["t_end"] = "t_end"
-    if delivery.narrow:
-        # A row may name a channel that the contract does not: what is no number is its text.
-        known = ", ".join(literal(channel.delivered_as) for channel in contract.channels)
-        found["text"] = f"""case when not c.is_number then c.cell
-            when c.channel not in ({known}) and ({value}) is null then c.cell end"""
-    elif others or any(_texts(contract)):
-        found["text"] = "case when not c.is_number then c.cell end"
     if delivery.narrow and delivery.narrow.unit:
-        found["unit"] = "c.unit"
+        found["unit"] = cell(delivery.narrow.unit)
     if delivery.quality:
         code = cell(delivery.quality.column)
         found |= {"quality": quality(delivery.quality, code), "quality_code": code}

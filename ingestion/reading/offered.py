@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -48,19 +48,20 @@ class InOrder:
     """What is to be known of rows that have no `_row`, because they keep the order of the lines.
 
     Attributes:
+        given: The columns that are offered.
         skip: Lines above a file's first record.
         width: Rows that every line gives.
-        lines: Counts the records of each file; None if another reader must read them.
-        suspect: Rules that a row may also seem to break because of the quick reader.
-        otherwise: Reads the same by a reader that knows the line of every row. It is asked if
-            reading fails, if the rows are not as many as the lines, or if one is suspect.
+        lines: Counts the records of each file; None if another reader must read them. It is told
+            whether a number was exactly 0 or 1, which a quick reader may have made of a word.
+        otherwise: Reads some lines, or with None all of them, by a reader that knows the line of
+            every row.
     """
 
+    given: frozenset[str]
     skip: int
     width: int
-    lines: Callable[[], Sequence[int] | None]
-    suspect: tuple[str, ...]
-    otherwise: Callable[[], Reading]
+    lines: Callable[[bool], Sequence[int] | None]
+    otherwise: Callable[[Lines | None], Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +97,35 @@ def show(connection: duckdb.DuckDBPyConnection, reading: Reading) -> frozenset[s
     unknown = given - OFFERED.keys()
     if unknown:
         raise AssertionError(f"a format offers columns there are not: {sorted(unknown)}")
+    connection.execute(f"create or replace temp view records as {reading.records}")
+    connection.execute(f"create or replace temp view offered as {whole(reading.offered, given)}")
+    return frozenset(given)
+
+
+def whole(offered: str, given: Container[str]) -> str:
+    """SQL of offered rows with all columns of `OFFERED`, of which some are given."""
     columns = ", ".join(
         f"{name}::{kind} as {name}" if name in given else f"null::{kind} as {name}"
         for name, kind in OFFERED.items()
     )
-    if reading.records:
-        connection.execute(f"create temp view records as {reading.records}")
-    connection.execute(
-        f"create or replace temp view offered as select {columns} from ({reading.offered})"
-    )
-    return frozenset(given)
+    return f"select {columns} from ({offered})"
+
+
+def lines_of(connection: duckdb.DuckDBPyConnection, table: str) -> Lines:
+    """The lines that a table of `_file` and `_row` names, in order, each once."""
+    files = connection.execute(f"select distinct _file from {table} order by _file").fetchall()
+    return {
+        file: connection.execute(
+            f"select distinct _row from {table} where _file = ? order by _row", [file]
+        ).fetchnumpy()["_row"]
+        for (file,) in files
+    }
 
 
 def numbered(reading: Reading) -> Reading:
     """The reading that knows the line of every row."""
     while reading.in_order is not None:
-        reading = reading.in_order.otherwise()
+        reading = reading.in_order.otherwise(None)
     return reading
 
 

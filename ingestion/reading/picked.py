@@ -42,21 +42,28 @@ def picked(
         A query of `_file, _row, _raw`.
     """
     table = f"picked_{group}"
-    connection.execute(f"create temp table {table} (_file integer, _row bigint, _raw varchar)")
+    connection.execute(
+        f"create or replace temp table {table} (_file integer, _row bigint, _raw varchar)"
+    )
     for member in members:
-        rows = np.unique(wanted.get(member.number, _NONE))
-        texts = _texts(member.path, rows) if len(rows) else iter(())
-        for start in range(0, len(rows), _AT_ONCE):
-            part = rows[start : start + _AT_ONCE]
-            found = {
+        found = numbered_texts(member, wanted)
+        while part := list(islice(found, _AT_ONCE)):
+            rows, texts = zip(*part, strict=True)
+            lines = {
                 "_file": pa.array(np.full(len(part), member.number, np.int32)),
-                "_row": pa.array(part),
-                "_raw": pa.array(islice(texts, len(part)), pa.string()),
+                "_row": pa.array(rows, pa.int64()),
+                "_raw": pa.array(texts, pa.string()),
             }
-            connection.register("found_lines", pa.table(found))
+            connection.register("found_lines", pa.table(lines))
             connection.execute(f"insert into {table} from found_lines")
             connection.unregister("found_lines")
     return f"select _file, _row, _raw from {table}"
+
+
+def numbered_texts(member: Member, wanted: Lines) -> Iterator[tuple[int, str]]:
+    """Some lines of a file that is clean UTF-8 with line feeds: number and text without its end."""
+    rows = np.unique(wanted.get(member.number, _NONE))
+    return zip(rows.tolist(), _texts(member.path, rows), strict=True) if len(rows) else iter(())
 
 
 def _texts(path: Path, rows: np.ndarray) -> Iterator[str]:

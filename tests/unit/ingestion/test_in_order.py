@@ -45,9 +45,7 @@ def test_every_row_knows_its_line(lake, contract_of, form, skip, sizes):
     contract = contract_of(form, NARROW, "kwh")
     paths = [lake.deliver(f"{n}.{form}", file_of(form, size)) for n, size in enumerate(sizes)]
     with lake.judging(contract, *paths) as connection:
-        assert "_row" not in {
-            row[0] for row in connection.execute("describe judgements").fetchall()
-        }
+        assert connection.execute("select count(*) from plain").fetchall()[0][0] > 0
         found = connection.execute(ASKED.format(skip=skip)).fetchall()
         counted = connection.execute(
             "select _file, count(*), min(_row), max(_row) from records group by _file order by all"
@@ -64,9 +62,7 @@ def test_a_wide_line_gives_its_channels_one_after_the_other(lake, contract_of):
     contract = contract_of("csv", WIDE, "kwh", "mwh")
     paths = [lake.deliver(f"{size}.csv", file_of("csv", size)) for size in SIZES]
     with lake.judging(contract, *paths) as connection:
-        assert "_row" not in {
-            row[0] for row in connection.execute("describe judgements").fetchall()
-        }
+        assert connection.execute("select count(*) from plain").fetchall()[0][0] > 0
         found = connection.execute(
             """select _file, count(*), max(_row), count(*) filter (value is not null and
                     (_row - 1) * (case channel when 'mwh' then 1000 else 1 end) <> value),
