@@ -7,17 +7,21 @@ joins and the knowledge of one source do not belong here.
 
 from ingestion.anew import Rebuilt, build_anew
 from ingestion.balance import Balance, balance
+from ingestion.reconciling import Reconciled, can_be_reconciled, reconcile
 from ingestion.replay import Replayed, replay
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
 __all__ = [
     "Balance",
     "Rebuilt",
+    "Reconciled",
     "Replayed",
     "SourceOutcome",
     "balance",
     "build_anew",
+    "can_be_reconciled",
     "ingest_source",
+    "reconcile",
     "replay",
     "require_known",
 ]

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from ingestion.deliveries import Landed
-from lakehouse.errors import DeliveryRefused, Problem
+from lakehouse.errors import DeliveryRefused, Problem, SourceUnavailable
 
 MAX_BYTES: Final = 2 << 30
 """Unpacked bytes of one delivery; more is a bomb or belongs in several deliveries."""
@@ -57,6 +57,7 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
 
     Raises:
         DeliveryRefused: It is empty, damaged, a bomb, or holds links or unsafe paths.
+        SourceUnavailable: The machine could not read it, or write what it unpacks to.
     """
     name = landed.offer.name.lower()
     if landed.size == 0:
@@ -72,8 +73,18 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
         if name.endswith(".zip"):
             return _unzip(landed, scratch)
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise unreadable(landed.offer.name, error) from error
         raise _refuse(landed, f"the archive is damaged: {error}") from error
     return [(None, landed.path)]
+
+
+def unreadable(place: str, error: Exception) -> SourceUnavailable:
+    """What a failing disk is: nothing is known of the bytes, so no delivery is refused for it."""
+    told = str(error).splitlines()[0]
+    return SourceUnavailable(
+        Problem(place, f"reading it failed: {told}", "Look at the disk; the next run tries again.")
+    )
 
 
 def _gunzip(landed: Landed, target: Path) -> Path:
@@ -124,7 +135,7 @@ def _require_end(landed: Landed, archive: Path, end: int) -> None:
 def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     found: list[tuple[str | None, Path]] = []
     total = 0
-    _require_few(landed, _entries(landed.path))
+    _require_few(landed, entries(landed.path))
     with zipfile.ZipFile(landed.path) as archive:
         # No entry gives more than it says it will; what says too much is not unpacked at all.
         _require_small(landed, sum(entry.file_size for entry in archive.infolist()))
@@ -138,7 +149,7 @@ def _unzip(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     return _some(landed, found)
 
 
-def _entries(path: Path) -> int:
+def entries(path: Path) -> int:
     """How many entries a zip has at most, before zipfile makes an object of each."""
     found, rest = 0, b""
     with path.open("rb") as file:

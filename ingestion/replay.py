@@ -152,4 +152,11 @@ def _take(
             batch = take(settings, contract, [one for _, one in group], Path(scratch), again)
             return batch.receipts, []
     except DeliveryRefused as refusal:
-        return (), [str(refusal)]
+        if len(group) == 1:
+            return (), [str(refusal)]
+        # One of them is at fault, and the others must not wait for it.
+        each = [_take(settings, contract, [one], waived, decision) for one in group]
+        return (
+            tuple(receipt for receipts, _ in each for receipt in receipts),
+            [problem for _, problems in each for problem in problems],
+        )

@@ -19,7 +19,7 @@ from ingestion.deliveries import Landed, Offer, delivery_mark
 from ingestion.fetching import Fetch
 from ingestion.formats import FORMATS
 from ingestion.landing import digest, discard, land
-from ingestion.protocols import PROTOCOLS
+from ingestion.protocols import PROTOCOLS, Offers
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import (
@@ -75,12 +75,15 @@ class _Tally:
     reread: int = 0
 
 
-def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome:
+def ingest_source(
+    settings: Settings, contract: SourceContract, offers: Offers | None = None
+) -> SourceOutcome:
     """Take everything new that a source has.
 
     Args:
         settings: Says where inbox, landing zone and lake are.
         contract: The source.
+        offers: What is taken instead of that.
 
     Raises:
         ContractError: The contract's protocol or format is none that there is.
@@ -92,7 +95,8 @@ def ingest_source(settings: Settings, contract: SourceContract) -> SourceOutcome
     with exclusive(settings, f"ingest.{contract.id}"), _scratch(settings) as scratch:
         accounts.repair(settings, contract.id)
         tally = _Tally([])
-        for group in _groups(settings, contract, Path(scratch)):
+        asked = offers or PROTOCOLS[contract.protocol].offers
+        for group in _groups(settings, contract, Path(scratch), asked):
             _take_group(settings, contract, group, Path(scratch), tally)
         return SourceOutcome(
             contract.id,
@@ -127,7 +131,9 @@ def _scratch(settings: Settings) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="scratch-", dir=settings.home)
 
 
-def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iterator[list[Offer]]:
+def _groups(
+    settings: Settings, contract: SourceContract, scratch: Path, offers: Offers
+) -> Iterator[list[Offer]]:
     """Offers in groups that make one batch each; pulled pages stay alone.
 
     When the source fails in the middle, what it offered before is handed on first.
@@ -144,7 +150,7 @@ def _groups(settings: Settings, contract: SourceContract, scratch: Path) -> Iter
     size = 0
     failure: SourceUnavailable | None = None
     try:
-        for offer in PROTOCOLS[contract.protocol].offers(fetch):
+        for offer in offers(fetch):
             if offer.is_pulled:
                 yield [offer]
                 continue

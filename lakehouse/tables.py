@@ -34,7 +34,7 @@ TELEMETRY: Final = pa.schema(
         _column("phenomenon_time", INSTANT, "When it was so; start of an interval", nullable=False),
         _column("phenomenon_time_end", INSTANT, "End of the interval; null for an instant"),
         _column("value", pa.float64(), "Value in the unit of the source"),
-        _column("text", pa.string(), "Value when it is no number"),
+        _column("text", pa.string(), "Value when it is no number; all digits of one too long"),
         _column("unit", pa.string(), "Unit of the value as delivered (UCUM)"),
         _column("quality", pa.string(), "good, uncertain or bad", nullable=False),
         _column("quality_code", pa.string(), "The source's own quality code"),

@@ -38,6 +38,17 @@ def daily(ingestion: Job) -> dg.ScheduleDefinition:
     )
 
 
+def weekly(reconciliation: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """In the night to Sunday, when databases have least to do."""
+    return dg.ScheduleDefinition(
+        name="every_sunday_night",
+        job=reconciliation,
+        cron_schedule="30 2 * * 0",
+        execution_timezone="Europe/Stockholm",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
 def inbox_sensor(settings: Settings, contracts: Contracts, ingestion: Job) -> dg.SensorDefinition:
     """Start the ingestion of exactly those sources whose inbox has changed."""
     watched = [source for source in contracts.sources.values() if source.protocol == "folder"]
@@ -75,16 +86,27 @@ def inbox_sensor(settings: Settings, contracts: Contracts, ingestion: Job) -> dg
     return _inbox
 
 
-def chain(jobs: Mapping[str, Job]) -> Sequence[dg.SensorDefinition]:
-    """Sensors that start each job when the one before it has ended."""
+def chain(
+    jobs: Mapping[str, Job], reconciliation: dg.JobDefinition
+) -> Sequence[dg.SensorDefinition]:
+    """Sensors that start each job when the one before it has ended.
+
+    What a reconciliation has taken in is news like any other.
+    """
+    pairs: list[tuple[Job | dg.JobDefinition, Job]] = [
+        (jobs[first], jobs[second]) for first, second in pairwise(ORDER)
+    ]
+    pairs.append((reconciliation, jobs["transformation"]))
     return [
-        _after(jobs[first], jobs[second], status)
-        for first, second in pairwise(ORDER)
+        _after(first, second, status)
+        for first, second in pairs
         for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
     ]
 
 
-def _after(first: Job, second: Job, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+def _after(
+    first: Job | dg.JobDefinition, second: Job, status: dg.DagsterRunStatus
+) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         name=f"{second.name}_after_{first.name}_{status.value.lower()}",
         run_status=status,

@@ -6,9 +6,9 @@ import dagster as dg
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
-from orchestration.automation import chain, daily, inbox_sensor
+from orchestration.automation import chain, daily, inbox_sensor, weekly
 from orchestration.bronze import bronze_asset, reference_asset
-from orchestration.jobs import jobs
+from orchestration.jobs import jobs, reconciliation
 from orchestration.models import dbt_resource, model_assets
 from orchestration.release import audit_check, portal_assets, release_asset
 
@@ -21,6 +21,7 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
         contracts: Its contracts, checked.
     """
     defined = jobs(contracts)
+    comparing = reconciliation(settings, contracts)
     return dg.Definitions(
         assets=[
             reference_asset(settings, contracts),
@@ -30,9 +31,12 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
             *portal_assets(settings, contracts),
         ],
         asset_checks=[audit_check(settings, p) for p in contracts.products.values()],
-        jobs=list(defined.values()),
-        schedules=[daily(defined["ingestion"])],
-        sensors=[inbox_sensor(settings, contracts, defined["ingestion"]), *chain(defined)],
+        jobs=[*defined.values(), comparing],
+        schedules=[daily(defined["ingestion"]), weekly(comparing)],
+        sensors=[
+            inbox_sensor(settings, contracts, defined["ingestion"]),
+            *chain(defined, comparing),
+        ],
         resources={"dbt": dbt_resource()},
         executor=dg.in_process_executor,
     )

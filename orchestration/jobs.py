@@ -1,8 +1,10 @@
-"""The four jobs, each a run of its own.
+"""The jobs, each a run of its own.
 
 In one Dagster run a failed step skips everything downstream of it. So a source that is down must
 not stand in the same run as silver, and a product whose audit failed not in the same run as the
 portal: each job takes whatever the one before it left in good order.
+
+A fifth, which none of them waits for, asks the sources themselves whether rows were missed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as Job,  # what define_asset_job returns has no public name
 )
 
+from ingestion import can_be_reconciled, reconcile
 from lakehouse.contracts import Contracts
+from lakehouse.errors import SjostadError
+from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
 from orchestration.release import release_key
 
@@ -51,3 +56,36 @@ def jobs(contracts: Contracts) -> dict[str, Job]:
         name: dg.define_asset_job(name, selection, description=description)
         for name, (description, selection) in selections.items()
     }
+
+
+def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition:
+    """The job that compares sources that can count with bronze, and takes in what is missing."""
+    able = [source for source in contracts.sources.values() if can_be_reconciled(source)]
+
+    @dg.op(name="reconcile", description="Compares the days of each source with bronze's.")
+    def _reconcile() -> None:
+        failures = []
+        for source in able:
+            try:
+                found = reconcile(settings, source, repair=True)
+            except SjostadError as error:  # the others can be asked all the same
+                failures.append(str(error))
+                continue
+            days = ", ".join(f"{one.day}: {one.missing}" for one in found.days if one.missing)
+            dg.get_dagster_logger().info(
+                f"{source.id}, {found.first} to {found.last}: {found.landed:,} rows taken in; "
+                f"missing afterwards: {days or 'none'}"
+            )
+            if found.lacking:
+                failures.append(f"{source.id}: rows are missing that were not taken in: {days}")
+        if failures:
+            raise dg.Failure("; ".join(failures))
+
+    @dg.job(
+        name="reconciliation",
+        description="Find rows that were committed at a source after its pull had passed them.",
+    )
+    def _reconciliation() -> None:
+        _reconcile()
+
+    return _reconciliation

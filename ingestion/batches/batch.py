@@ -13,7 +13,15 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.archives import unpack
-from ingestion.batches import committing, completeness, judging, novelty, receipts, reconsidered
+from ingestion.batches import (
+    broken_share,
+    committing,
+    completeness,
+    judging,
+    novelty,
+    receipts,
+    reconsidered,
+)
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
 from ingestion.landing import flush_landed
@@ -107,6 +115,7 @@ def _read(
         reconsidered.waive(connection, again)
     judging.count(connection)
     judging.require_no_drift(connection, contract)
+    broken_share.require_few(connection, contract)
     identity = batch_id(contract, deliveries, again)
     novelty.compare(connection, settings, contract, identity, given, reading.raw)
     if again:

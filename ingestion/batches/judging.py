@@ -14,7 +14,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion.batches import rules
+from ingestion.batches import digits, rules
 from ingestion.reading.offered import OFFERED, InOrder, Lines, Reading, lines_of, show
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import DeliveryRefused, Problem
@@ -77,6 +77,7 @@ def _one_by_one(
     """Make `judgements` of rows that know their lines."""
     given = show(connection, reading) | keep
     rules.apply(connection, settings, contract, given)
+    given = digits.keep(connection, given)
     if reading.may_be_silent:
         connection.execute(_SILENT)
     return given

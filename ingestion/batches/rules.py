@@ -7,12 +7,12 @@ A row without a value is one of them, unless the contract says that the channel 
 
 from __future__ import annotations
 
-import sys
+from math import inf
 from typing import Any, Final
 
 import duckdb
 
-from ingestion.batches import units
+from ingestion.batches import digits, units
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.settings import Settings
@@ -93,12 +93,12 @@ def apply_in_order(
     connection.execute(
         f"""
         create or replace temp table plain as
-        select {kept} device, t, place, {_is_odd(given)} as is_odd from ({placed})
+        select {kept} device, t, place, {_is_odd(contract, given)} as is_odd from ({placed})
         """
     )
 
 
-def _is_odd(given: frozenset[str]) -> str:
+def _is_odd(contract: SourceContract, given: frozenset[str]) -> str:
     """SQL: null for what is sound beyond doubt, false for what is empty, true for all else.
 
     The rules decide what is odd. Here only a few comparisons are made of each row, and what the
@@ -111,14 +111,19 @@ def _is_odd(given: frozenset[str]) -> str:
         is_unit = f"""(unit is null
             or getvariable('named_units')[enum_code(try_cast(unit as unit_name)) + 1]
                 = {_said("unit")})"""
+    # The limits exclude what a double cannot tell; a long cell may still be more than its value.
+    is_told = f"{digits.MAY_BE_LOST} is not true" if "cell" in given else "true"
+    if any(channel.logical_type == "integer" for channel in contract.channels):
+        is_told += f" and (not {_said('is_integer')} or value = trunc(value))"
     is_text = f"value is null and text is not null and not {_said('is_number')}"
     return f"""case
         when (rule is null and device <> '' and place is not null and {is_unit}
             and t <= {_RECEIVED_AT} + interval {FUTURE_MINUTES} minutes) is not true then true
-        when value between {_said("least")} and {_said("most")} and {is_good} then null
+        when value between {_said("least")} and {_said("most")}
+            and {is_good} and {is_told} then null
         when {is_text if "text" in given else "false"} then null
         when {" and ".join(has)} and {is_good} and not {_said("keeps_empty")} then false
-        when not {is_good} and abs(value) <= {sys.float_info.max} then null
+        when not {is_good} and abs(value) <= {digits.EXACT} and {is_told} then null
         else true end"""
 
 
@@ -145,7 +150,7 @@ def _prepare(
 # more, and DuckDB does not keep the order of the rows through one.
 _FEW: Final = 16
 """Up to so many channels a list of them is looked through faster than an ENUM finds one."""
-_SAID: Final = ("is_number", "minimum", "maximum", "unit", "keeps_empty")
+_SAID: Final = ("is_number", "is_integer", "minimum", "maximum", "unit", "keeps_empty")
 
 
 def _tell_channels(
@@ -220,6 +225,7 @@ def _rule(contract: SourceContract) -> str:
     """SQL of the first rule that speaks against a row; null for a sound one."""
     is_held = contract.delivery.drift != "evolve"
     unknown = "when not is_known then 'channel_unknown'" if is_held else ""
+    has_integers = any(channel.logical_type == "integer" for channel in contract.channels)
     return f"""case
         when found_rule is not null then found_rule
         when t is null then 'time_missing'
@@ -233,10 +239,19 @@ def _rule(contract: SourceContract) -> str:
             then case when keeps_empty then 'value_missing' else 'empty_value' end
         when is_number and cell is not null and value is null then 'value_unreadable'
         when value is not null and not isfinite(value) then 'value_not_finite'
+        {_INTEGER if has_integers else ""}
         when quality <> 'bad' and value < minimum then 'value_below_minimum'
         when quality <> 'bad' and value > maximum then 'value_above_maximum'
     end"""
 
+
+_INTEGER: Final = r"""when is_integer and quality <> 'bad' and (value <> trunc(value)
+            or strlen(cell) > 15 and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
+            then 'value_not_integer'
+        when is_integer and quality <> 'bad' and abs(value) >= 9007199254740992
+            then 'value_too_large'"""
+"""From 2^53 on a double does not tell a whole number from the next; below it, it may still hide
+the fraction of a long text."""
 
 _REASON: Final = """case rule
     when 'time_missing' then 'the row has no time'
@@ -250,8 +265,14 @@ _REASON: Final = """case rule
     when 'unit_differs' then format('{} is delivered in {}, the contract says {}', delivered_as,
         unit_told, unit)
     when 'value_missing' then format('{} is empty', delivered_as)
-    when 'value_unreadable' then format('{} is ''{}'', which is no number', delivered_as, cell)
+    when 'value_unreadable' then format('{} is ''{}'', which is {}', delivered_as, cell,
+        case when strlen(cell) > 17 and not contains(cell, '_') and try_cast(cell as double)
+            is not null then 'a text, or a number of too many digits' else 'no number' end)
     when 'value_not_finite' then format('{} is ''{}'', which is not finite', delivered_as, cell)
+    when 'value_not_integer' then format('{} is ''{}'', which is no whole number', delivered_as,
+        cell)
+    when 'value_too_large' then format('{} is ''{}'': whole numbers are exact within '
+        || '±9,007,199,254,740,991', delivered_as, cell)
     when 'value_below_minimum' then format('{} = {} {} is below the minimum {}', delivered_as,
         cell, unit, minimum)
     when 'value_above_maximum' then format('{} = {} {} is above the maximum {}', delivered_as,
@@ -267,10 +288,11 @@ def _lists(contract: SourceContract) -> dict[str, tuple[str, list[Any]]]:
         "devices": ("varchar", [one.devices for one in channels]),
         "delivered_as": ("varchar", [one.delivered_as for one in channels]),
         "is_number": ("boolean", [one.logical_type in ("number", "integer") for one in channels]),
+        "is_integer": ("boolean", [one.logical_type == "integer" for one in channels]),
         "minimum": ("double", [one.minimum for one in channels]),
         "maximum": ("double", [one.maximum for one in channels]),
-        "least": ("double", [_or(one.minimum, -sys.float_info.max) for one in channels]),
-        "most": ("double", [_or(one.maximum, sys.float_info.max) for one in channels]),
+        "least": ("double", [max(_or(one.minimum, -inf), -digits.EXACT) for one in channels]),
+        "most": ("double", [min(_or(one.maximum, inf), digits.EXACT) for one in channels]),
         "unit": ("varchar", [one.unit for one in channels]),
         "keeps_empty": (
             "boolean",

@@ -19,6 +19,7 @@ from typing import Final
 import duckdb
 import openpyxl
 
+from ingestion.archives import entries
 from ingestion.deliveries import Member
 from ingestion.reading import cells, columns
 from ingestion.reading.cells import Row
@@ -29,6 +30,8 @@ from lakehouse.errors import DeliveryRefused, Problem
 LAST_ROW: Final = 1_048_576
 MAX_BYTES: Final = 512 << 20
 """Unpacked bytes of a workbook; its shared texts are read into memory whole."""
+MAX_PARTS: Final = 10_000
+"""Parts of a workbook, which has some for each sheet; a million would be an object each."""
 _OLD: Final = b"\xd0\xcf\x11\xe0"
 
 
@@ -122,6 +125,11 @@ def _require_workbook(member: Member) -> None:
     with member.path.open("rb") as file:
         is_old = file.read(4) == _OLD
     what = "this is an .xls of before 2007" if is_old else None
+    if entries(member.path) > MAX_PARTS:
+        remedy = "Ask for CSV, or for an .xlsx."
+        raise DeliveryRefused(
+            Problem(member.label, f"the workbook holds more than {MAX_PARTS:,} parts", remedy)
+        )
     try:
         with zipfile.ZipFile(member.path) as packed:
             size = sum(part.file_size for part in packed.infolist())

@@ -29,6 +29,7 @@ from ingestion.protocols import (
     sql_table,
     thingsboard,
 )
+from ingestion.protocols.sql_days import ByDay
 
 Offers = Callable[[Fetch], Iterator[Offer]]
 
@@ -41,11 +42,13 @@ class Protocol:
         title: What people call it.
         source: The specification it speaks.
         offers: Yields what a source has, oldest first.
+        by_day: Opens its rows day by day, if it can count them.
     """
 
     title: str
     source: str
     offers: Offers
+    by_day: ByDay | None = None
 
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
@@ -72,16 +75,20 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             "ThingsBoard REST API, telemetry-controller",
             thingsboard.offers,
         ),
-        "sql_table": Protocol("A table or view of a database", "SQLAlchemy 2.1", sql_table.offers),
+        "sql_table": Protocol(
+            "A table or view of a database", "SQLAlchemy 2.1", sql_table.offers, sql_table.days
+        ),
         "ignition_historian": Protocol(
             "Ignition SQL Tag Historian",
             "Ignition Database Table Reference 8.3",
             ignition_historian.offers,
+            ignition_historian.days,
         ),
         "aveva_historian": Protocol(
             "AVEVA (Wonderware) Historian",
             "AVEVA Historian, table `History`",
             aveva_historian.offers,
+            aveva_historian.days,
         ),
         "pi_web_api": Protocol(
             "PI System over PI Web API", "PI Web API Reference 2023", pi_web_api.offers

@@ -11,7 +11,8 @@ Source: AVEVA Historian, "Retrieval Modes" and "History table" (docs.aveva.com, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 from typing import Any, Final
@@ -20,7 +21,8 @@ import sqlalchemy as sa
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
-from ingestion.protocols.sql_link import Link, linked, patiently
+from ingestion.protocols import sql_days
+from ingestion.protocols.sql_link import Link, linked, patiently, receive
 from ingestion.protocols.sql_pull import Bound, Feed, pages
 from lakehouse.contracts import SourceContract
 from lakehouse.errors import Problem, SourceUnavailable
@@ -62,15 +64,65 @@ def offers(fetch: Fetch) -> Iterator[Offer]:
         tags = patiently(link, partial(_tags, link))
         if not tags:
             return
-        feed = Feed(
-            ask=partial(_ask, fetch.contract, tags),
-            order=("DateTime",),
-            label=lambda at: f"{at.isoformat()}Z",
-            mark=lambda newest: (newest - _EPOCH) // _MICROSECOND,
-            is_plain=False,
-            surplus=len(tags),
+        yield from pages(fetch, link, _feed(fetch.contract, tags), _windows(low))
+
+
+def _feed(contract: SourceContract, tags: Sequence[str]) -> Feed:
+    return Feed(
+        ask=partial(_ask, contract, tags),
+        order=("DateTime",),
+        label=lambda at: f"{at.isoformat()}Z",
+        mark=lambda newest: (newest - _EPOCH) // _MICROSECOND,
+        is_plain=False,
+        surplus=len(tags),
+    )
+
+
+@contextmanager
+def days(fetch: Fetch) -> Iterator[sql_days.Days]:
+    """Its values by UTC day.
+
+    They are counted here: a condition or a count around a retrieval would change what the
+    historian retrieves.
+
+    Raises:
+        SourceUnavailable: As `offers`.
+    """
+    with linked(fetch) as link:
+        tags = patiently(link, partial(_tags, link))
+        feed = _feed(fetch.contract, tags)
+
+        def window(day: date) -> list[Bound]:
+            low, high = sql_days.spans(day)
+            return [Bound("DateTime", ge, low), Bound("DateTime", lt, high)]
+
+        def count(day: date) -> sql_days.Counts:
+            sql_days.require_open(fetch)
+            if not tags:
+                return sql_days.Counts()
+            asked = _ask(fetch.contract, tags, window(day), None)
+            patiently(link, partial(receive, link, asked, feed.order, "day"))
+            found = link.local.execute(_COUNT, list(sql_days.spans(day))).fetchall()[0]
+            return sql_days.Counts(*found)
+
+        yield sql_days.Days(
+            zone="UTC",
+            has_channel=True,
+            page_day=sql_days.written_day('"DateTime"'),
+            page_key=('"TagName"', '"DateTime"'),
+            count=count,
+            offers=lambda day: (
+                sql_days.offers(fetch, link, feed, window(day)) if tags else iter(())
+            ),
         )
-        yield from pages(fetch, link, feed, _windows(low))
+
+
+_COUNT: Final = """
+select count(distinct (TagName, DateTime)), count(distinct d) from day d
+where DateTime >= ? and DateTime < ?
+    and (Value is not null or vValue is not null or QualityDetail = 248 or Quality = 1
+        or OPCQuality & 255 <= 35 or Quality is null and OPCQuality is null)"""
+"""Values that are not left out: they have one, or their quality is bad and they mark a gap."""
 
 
 def _windows(low: datetime) -> Iterator[list[Bound]]:

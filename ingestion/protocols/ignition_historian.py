@@ -13,16 +13,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
-from operator import ge
+from operator import ge, lt
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
+from ingestion.protocols import sql_days
 from ingestion.protocols.sql_link import Link, linked, patiently
 from ingestion.protocols.sql_pull import Bound, Feed, pages
 
@@ -73,14 +75,70 @@ def offers(fetch: Fetch) -> Iterator[Offer]:
         partitions = patiently(link, partial(_partitions, link))
         if not any(_is_due(one, low) for one in partitions):
             return
-        feed = Feed(
-            ask=partial(_ask, partitions, pull.tags),
-            order=("t_stamp", "tagid"),
-            label=_instant,
-            # A clock that runs ahead must not lead the cursor past what is still to come.
-            mark=lambda newest: min(int(newest), int(time.time() * 1000)),
+        yield from pages(fetch, link, _feed(partitions, pull.tags), [[Bound("t_stamp", ge, low)]])
+
+
+def _feed(partitions: Sequence[Partition], tags: str) -> Feed:
+    return Feed(
+        ask=partial(_ask, partitions, tags),
+        order=("t_stamp", "tagid"),
+        label=_instant,
+        # A clock that runs ahead must not lead the cursor past what is still to come.
+        mark=lambda newest: min(int(newest), int(time.time() * 1000)),
+    )
+
+
+@contextmanager
+def days(fetch: Fetch) -> Iterator[sql_days.Days]:
+    """Its values by UTC day.
+
+    Raises:
+        SourceUnavailable: As `offers`.
+    """
+    tags = fetch.contract.delivery.pull.tags
+    with linked(fetch) as link:
+        partitions = patiently(link, partial(_partitions, link))
+        feed = _feed(partitions, tags)
+
+        def window(day: date) -> list[Bound]:
+            low, high = (int(at.replace(tzinfo=UTC).timestamp() * 1000)
+                         for at in sql_days.spans(day))  # fmt: skip
+            return [Bound("t_stamp", ge, low), Bound("t_stamp", lt, high)]
+
+        def measured(bounds: Sequence[Bound]) -> sa.Select[Any]:
+            return _measured(_ask(partitions, tags, bounds, None))
+
+        def count(day: date) -> sql_days.Counts:
+            if not partitions:
+                return sql_days.Counts()
+            return sql_days.count(fetch, link, measured, ("tagpath", "t_stamp"), window(day))
+
+        yield sql_days.Days(
+            zone="UTC",
+            has_channel=True,
+            page_day=sql_days.epoch_day("t_stamp", 1000),
+            page_key=("tagpath", "t_stamp"),
+            count=count,
+            offers=lambda day: (
+                sql_days.offers(fetch, link, feed, window(day)) if partitions else iter(())
+            ),
         )
-        yield from pages(fetch, link, feed, [[Bound("t_stamp", ge, low)]])
+
+
+def _measured(values: sa.Select[Any]) -> sa.Select[Any]:
+    """Values that are not left out: they have one, or their quality is bad and they mark a gap.
+
+    Several ids of one tag path are one history, so the id is none of what tells them apart.
+    """
+    found = {column.key: column for column in values.selected_columns if column.key != "tagid"}
+    code = sa.func.coalesce(found["dataintegrity"], 0)
+    names = ("intvalue", "floatvalue", "stringvalue", "datevalue")
+    return values.with_only_columns(*found.values()).where(
+        sa.or_(
+            *(found[name].is_not(None) for name in names),
+            sa.not_(sa.or_(code.between(192, 255), code.between(64, 127))),
+        )
+    )
 
 
 def _is_due(partition: Partition, low: int) -> bool:

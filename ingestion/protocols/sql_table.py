@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from operator import ge
+from operator import ge, lt
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,10 +24,12 @@ import sqlalchemy as sa
 
 from ingestion.deliveries import Offer
 from ingestion.fetching import Fetch
+from ingestion.protocols import sql_days
 from ingestion.protocols.sql_link import Link, linked, patiently
 from ingestion.protocols.sql_pull import Bound, Feed, Value, pages
 from ingestion.reading import columns
 from lakehouse.contracts import SourceContract
+from lakehouse.duck import identifier
 from lakehouse.errors import Problem, SourceUnavailable
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock's, as the column's values are
@@ -69,16 +72,91 @@ def offers(fetch: Fetch) -> Iterator[Offer]:
     with linked(fetch) as link:
         table = patiently(link, partial(_reflect, link))
         clock = _clock(fetch.contract, table, link.dialect)
-        feed = Feed(
-            ask=partial(_ask, table),
-            order=(table.cursor, *table.key),
-            label=str,
-            mark=partial(_mark, fetch.contract, table, clock),
-            is_plain=table.is_plain,
-        )
         low = _low(fetch, table, clock)
         bounds = [] if low is None else [Bound(table.cursor, ge, low)]
-        yield from pages(fetch, link, feed, [bounds])
+        yield from pages(fetch, link, _feed(fetch.contract, table, clock), [bounds])
+
+
+def _feed(contract: SourceContract, table: Table, clock: Clock) -> Feed:
+    return Feed(
+        ask=partial(_ask, table),
+        order=(table.cursor, *table.key),
+        label=str,
+        mark=partial(_mark, contract, table, clock),
+        is_plain=table.is_plain,
+    )
+
+
+@contextmanager
+def days(fetch: Fetch) -> Iterator[sql_days.Days]:
+    """Its rows day by day, by the time of the rows whatever the cursor is.
+
+    A day is one of UTC where the times are instants, and one of the contract's zone where they
+    are local or text.
+
+    Raises:
+        SourceUnavailable: As `offers`; or the time is no single column that sorts as time does.
+    """
+    contract = fetch.contract
+    with linked(fetch) as link:
+        table = patiently(link, partial(_reflect, link))
+        time_rule = contract.delivery.time
+        if time_rule is None or len(time_rule.columns) != 1:
+            raise _problem(contract, "time", "rows are counted by a single column with their time")
+        (column,) = time_rule.columns
+        clock = _clock(contract, table, link.dialect, column)
+        if clock == "number":
+            raise _problem(contract, "time", f"'{column}' is a number, and no time since 1970")
+        feed = _feed(contract, table, _clock(contract, table, link.dialect))
+        narrow, device = contract.delivery.narrow, contract.delivery.device
+        key = [column, device.column if device else None, narrow.channel if narrow else None]
+        named = [name for name in key if name]
+        per_second = _PER_HOUR[clock] // 3600 if clock in _PER_HOUR else 0
+        quoted = [identifier(name) for name in named]
+
+        def window(day: date) -> list[Bound]:
+            low, high = (_at(clock, at) for at in sql_days.spans(day))
+            return [Bound(column, ge, low), Bound(column, lt, high)]
+
+        def measured(bounds: Sequence[Bound]) -> sa.Select[Any]:
+            return _measured(contract, table, bounds)
+
+        yield sql_days.Days(
+            zone="UTC" if clock in ("zoned", *_PER_HOUR) else str(_zone(contract)),
+            has_channel=narrow is not None,
+            page_day=sql_days.epoch_day(quoted[0], per_second)
+            if per_second
+            else sql_days.written_day(quoted[0]),
+            page_key=quoted,
+            count=lambda day: sql_days.count(fetch, link, measured, named, window(day)),
+            offers=lambda day: sql_days.offers(fetch, link, feed, window(day)),
+        )
+
+
+def _at(clock: Clock, at: datetime) -> Value:
+    """The first instant of a day as a value of the time column; text of a day sorts before it."""
+    if clock in _PER_HOUR:
+        return int(at.replace(tzinfo=UTC).timestamp()) * (_PER_HOUR[clock] // 3600)
+    if clock == "text":
+        return f"{at:%Y-%m-%d}"
+    return at.replace(tzinfo=UTC) if clock == "zoned" else at
+
+
+def _measured(contract: SourceContract, table: Table, bounds: Sequence[Bound]) -> sa.Select[Any]:
+    """The rows that are not left out for want of a value, as the contract's columns alone."""
+    every = _ask(table, bounds, None)
+    kept = [column for column in every.selected_columns if column.key in columns.names(contract)]
+    narrow, quality = contract.delivery.narrow, contract.delivery.quality
+    found = every.with_only_columns(*kept)
+    if any(one.empty == "quarantine" or one.required for one in contract.channels):
+        return found
+    names = [narrow.value] if narrow else [one.delivered_as for one in contract.channels]
+    values = [column for column in kept if column.key in names]
+    tells = [column.is_not(None) for column in values]
+    if quality:  # a bad value is a gap that the source reports: it lands without a value
+        (code,) = (column for column in kept if column.key == quality.column)
+        tells.append(sa.cast(code, sa.Text).in_(quality.bad))
+    return found.where(sa.or_(*tells))
 
 
 Clock = Literal["number", "epoch_s", "epoch_ms", "text", "local", "zoned"]
@@ -117,9 +195,13 @@ def _problem(contract: SourceContract, key: str, what: str) -> SourceUnavailable
     return SourceUnavailable(Problem(place, what, "Correct the contract, or ask the supplier."))
 
 
-def _clock(contract: SourceContract, table: Table, dialect: str) -> Clock:
-    time_rule, kind = contract.delivery.time, table.columns[table.cursor]
-    is_time = time_rule is not None and time_rule.columns == (table.cursor,)
+def _clock(
+    contract: SourceContract, table: Table, dialect: str, column: str | None = None
+) -> Clock:
+    """What a column holds; the cursor's if none is named."""
+    column = column or table.cursor
+    time_rule, kind = contract.delivery.time, table.columns[column]
+    is_time = time_rule is not None and time_rule.columns == (column,)
     if isinstance(kind, sa.Integer):
         if time_rule and is_time and time_rule.format in _PER_HOUR:
             return "epoch_s" if time_rule.format == "epoch_s" else "epoch_ms"
@@ -129,7 +211,7 @@ def _clock(contract: SourceContract, table: Table, dialect: str) -> Clock:
     if isinstance(kind, sa.DateTime):
         return "zoned" if kind.timezone else "local"
     raise _problem(
-        contract, "pull.cursor", f"'{table.cursor}' is {kind}, neither a whole number nor a time"
+        contract, "pull.cursor", f"'{column}' is {kind}, neither a whole number nor a time"
     )
 
 

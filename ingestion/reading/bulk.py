@@ -24,15 +24,16 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.reading import json_atoms
 from ingestion.reading.census import Census, begun
 from lakehouse.contracts.delivery import CsvDialect
-from lakehouse.duck import identifier, literal
+from lakehouse.duck import connect, identifier, literal
 
 _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
-_ESCAPED: Final = (rb"\u00",)
+_ESCAPED: Final = (rb"\u00", b"null")
 _ESCAPE: Final = re.compile(rb"\\u00[2-7]")
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _GROUPED: Final = re.compile(rb':\s*"\s*[-+]?[0-9.][0-9.eE+-]*_[0-9]')
@@ -83,9 +84,9 @@ def json_stream(
         grouped = [member for member, one in zip(members, found, strict=True) if one.is_grouped]
         if _any_has(grouped, _GROUPED) or (has_flags and _any_has(members, _flags(numbers))):
             return False
-        return _names_are_plain(members, found)
+        return _is_told_whole(members, names, found)
 
-    return Stream(relation, begun(members, _ESCAPED), 0, fits)
+    return Stream(relation, begun(members, _ESCAPED, long_numbers=True), 0, fits)
 
 
 def _flags(names: Iterable[str]) -> re.Pattern[bytes]:
@@ -106,10 +107,37 @@ def _any_has(members: Sequence[Member], pattern: re.Pattern[bytes]) -> bool:
     return False
 
 
-def _names_are_plain(members: Sequence[Member], found: Sequence[Census]) -> bool:
-    """Whether no key is written with escapes that it does not need, once `_ESCAPED` is counted."""
+def _is_told_whole(
+    members: Sequence[Member], names: Sequence[str], found: Sequence[Census]
+) -> bool:
+    """Whether DuckDB's reader tells all that is told, once `_ESCAPED` is counted.
+
+    No key may be written with escapes that it does not need or once with null and once more, no
+    number with more digits than a double has.
+    """
     escaped = [member for member, one in zip(members, found, strict=True) if one.words[0]]
-    return not _any_has(escaped, _ESCAPE)
+    nulls = [member for member, one in zip(members, found, strict=True) if one.words[1]]
+    return (
+        not _any_has(escaped, _ESCAPE)
+        and not (nulls and _are_null_and_more(nulls, names))
+        and not any(one.has_long_numbers for one in found)
+    )
+
+
+def _are_null_and_more(members: Sequence[Member], names: Sequence[str]) -> bool:
+    """Whether an object says a key to be null that it names twice; DuckDB lets that pass."""
+    keys = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in names)
+    null = literal(f"({keys})\\s*:\\s*null")
+    asked = f"""select exists (
+        from read_json_objects({_paths(members)}, format = 'newline_delimited',
+            ignore_errors = true)
+        where contains(json::varchar, 'null') and regexp_matches(json::varchar, {null})
+            and {json_atoms.names_twice("json")})"""
+    try:
+        with connect(extensions=()) as own:
+            return bool(own.execute(asked).fetchall()[0][0])
+    except duckdb.Error:  # whatever it is, the line-by-line reader names the line
+        return True
 
 
 def csv_stream(
@@ -162,9 +190,9 @@ def json_lines(
         another reader, as they do if an object may name a key twice.
     """
     # Strictly it stops at an object that names a key twice, and at what is no object.
-    counts = begun(members, _ESCAPED)
+    counts = begun(members, _ESCAPED, long_numbers=True)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
-    if not _names_are_plain(members, [count.result() for count in counts]):
+    if not _is_told_whole(members, names, [count.result() for count in counts]):
         return None
     if not is_strict and not _is_read_leniently(connection, members, names):
         return None

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from ingestion.deliveries import Member
+from ingestion.reading.long_numbers import are_within
 
 _CHUNK: Final = 1 << 20
 _LONGEST_LINE: Final = 16 << 20
@@ -33,19 +34,27 @@ class Census:
             other control character that a reader could take for something else, but tabs.
         is_grouped: Somewhere a digit, an underscore and a digit follow each other.
         words: How often each of the words that were asked for occurs.
+        has_long_numbers: Whether a number may have more digits than a double, if asked.
     """
 
     lines: int
     is_clean: bool
     is_grouped: bool
     words: tuple[int, ...]
+    has_long_numbers: bool = False
 
 
-def census(path: Path, words: Sequence[bytes] = ()) -> Census:
-    """Count the lines of a file and words without a line end in it, and look at its bytes."""
+def census(path: Path, words: Sequence[bytes] = (), *, long_numbers: bool = False) -> Census:
+    """Count the lines of a file and words without a line end in it, and look at its bytes.
+
+    Args:
+        path: The file.
+        words: What to count.
+        long_numbers: Whether to look for numbers with more digits than a double has.
+    """
     lines, found, rest = 0, [0] * len(words), b""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    is_clean, is_grouped = True, False
+    is_clean, is_grouped, is_long = True, False, False
     count = _Counter()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -54,14 +63,17 @@ def census(path: Path, words: Sequence[bytes] = ()) -> Census:
             lines += count.of(whole, b"\n")
             is_clean = is_clean and count.has_no_strange(chunk) and _is_text(chunk, decoder)
             is_grouped = is_grouped or _is_grouped(whole)
+            is_long = is_long or (long_numbers and are_within(whole))
             for number, word in enumerate(words):
                 found[number] += count.of(whole, word)
             if not is_clean or len(rest) > _LONGEST_LINE:
-                return Census(lines, False, is_grouped, tuple(found))
+                return Census(lines, False, is_grouped, tuple(found), is_long)
     for number, word in enumerate(words):
         found[number] += rest.count(word)
     is_whole = not decoder.getstate()[0]
-    return Census(lines + bool(rest), is_whole, is_grouped or _is_grouped(rest), tuple(found))
+    is_grouped = is_grouped or _is_grouped(rest)
+    is_long = is_long or (long_numbers and are_within(rest))
+    return Census(lines + bool(rest), is_whole, is_grouped, tuple(found), is_long)
 
 
 class _Counter:
@@ -73,10 +85,23 @@ class _Counter:
     def of(self, text: bytes, word: bytes) -> int:
         """How often a word stands in a text."""
         if len(word) > 1:
-            return text.count(word) if word[:1] in text else 0
+            return text.count(word) if self._has_pair(text, word[:2]) else 0
         letters = np.frombuffer(text, np.uint8)
         parts = (letters[at : at + _CHUNK] for at in range(0, len(letters), _CHUNK))
         return sum(self._equal(part, word[0]) for part in parts)
+
+    def _has_pair(self, text: bytes, pair: bytes) -> bool:
+        """Whether two letters stand side by side, which is seen quicker than where a word is."""
+        if pair[:1] not in text:
+            return False
+        wanted = np.frombuffer(pair, np.uint16)[0]
+        for start in (0, 1):
+            pairs = np.frombuffer(text, np.uint16, (len(text) - start) // 2, start)
+            for at in range(0, len(pairs), _CHUNK):
+                part = pairs[at : at + _CHUNK]
+                if np.equal(part, wanted, out=self._found[: len(part)]).any():
+                    return True
+        return False
 
     def _equal(self, letters: np.ndarray, letter: int) -> int:
         found = np.equal(letters, np.uint8(letter), out=self._found[: len(letters)])
@@ -115,9 +140,13 @@ def _is_text(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
     return not any(mark in text for mark in _MARKS)
 
 
-def begun(members: Sequence[Member], words: Sequence[bytes] = ()) -> list[Future[Census]]:
+def begun(
+    members: Sequence[Member], words: Sequence[bytes] = (), *, long_numbers: bool = False
+) -> list[Future[Census]]:
     """Begin to count lines and words of files, beside whatever reads them meanwhile."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="census")
-    counts = [pool.submit(census, member.path, words) for member in members]
+    counts = [
+        pool.submit(census, member.path, words, long_numbers=long_numbers) for member in members
+    ]
     pool.shutdown(wait=False)
     return counts

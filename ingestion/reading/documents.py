@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
-from ingestion.reading import lines
+from ingestion.reading import lines, long_numbers
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
@@ -42,15 +42,32 @@ def load(
 def load_texts(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> None:
-    """Make table `lines(_file, _row, _raw)`: the text of each document, not yet looked at."""
+    """Make table `lines(_file, _row, _raw)`: the text of each document, not yet looked at.
+
+    Numbers that DuckDB would shorten stand in quotes: it is a text then that keeps its digits.
+    """
     if contract.delivery.framing == "lines":
         lines.load(connection, members, "utf-8")
-        return
-    lines.create(connection)
-    for texts in _texts(members):
-        connection.register("texts", texts)
-        connection.execute("insert into lines from texts")
-        connection.unregister("texts")
+    else:
+        lines.create(connection)
+        for texts in _texts(members):
+            connection.register("texts", texts)
+            connection.execute("insert into lines from texts")
+            connection.unregister("texts")
+    for member in members:
+        if long_numbers.are_in(member.path):
+            _quote_long_numbers(connection, member)
+
+
+def _quote_long_numbers(connection: duckdb.DuckDBPyConnection, member: Member) -> None:
+    found = connection.execute(
+        """select rowid, _raw from lines
+        where _file = ? and regexp_matches(_raw, '[0-9.]{18}')""",
+        [member.number],
+    ).fetchall()
+    changed = [(text, row) for row, raw in found if (text := long_numbers.quoted(raw)) != raw]
+    if changed:
+        connection.executemany("update lines set _raw = ? where rowid = ?", changed)
 
 
 def damage(is_no_json: str) -> str:

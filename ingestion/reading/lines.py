@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from ingestion.archives import unreadable
 from ingestion.deliveries import Member
 from lakehouse.errors import DeliveryRefused, Problem
 
@@ -26,6 +27,8 @@ _SMALL: Final = 1 << 20
 """Bytes up to which a file is read whole; thousands of small files are a common delivery."""
 _AT_ONCE: Final = 32 << 20
 """Bytes of small files that are handed to DuckDB together."""
+_READ_ERROR: Final = "failed(): IOError:"
+"""What Arrow calls a failing disk where DuckDB hands its errors on."""
 _NO_DELIMITER: Final = "\x1f"
 _FILLED: Final = "not regexp_full_match({}, '\\pZ*')"
 """Whether a line is not blank; DuckDB's trim would cost more than reading the line."""
@@ -69,15 +72,32 @@ def load(
 
     Raises:
         DeliveryRefused: The encoding is unknown or a line is longer than 16 MiB.
+        SourceUnavailable: The machine could not read a file.
     """
     create(connection, table)
+    try:
+        _load(connection, members, encoding, skip, table)
+    except (OSError, duckdb.IOException) as error:
+        names = ", ".join(dict.fromkeys(member.label for member in members))
+        raise unreadable(names[:300], error) from error
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    encoding: str,
+    skip: int,
+    table: str,
+) -> None:
     done = _load_small(connection, members, skip, table) if _is_utf8(members, encoding) else set()
     for member in members:
         if member.number in done or _is_empty(member, encoding):
             continue
         try:
             _insert(connection, member, _reader(_as_utf8(member, encoding)), skip, table)
-        except (pa.ArrowInvalid, duckdb.Error) as error:
+        except (pa.ArrowInvalid, duckdb.InvalidInputException) as error:
+            if _READ_ERROR in str(error):
+                raise unreadable(member.label, error) from error
             raise DeliveryRefused(
                 Problem(member.label, f"the text cannot be read: {error}", "Ask for it again.")
             ) from error

@@ -297,7 +297,20 @@ class Delivery(Frozen):
     paging: Paging = Paging()
     window: Window = Window()
     complete: CompletenessRule = CompletenessRule()
+    max_broken: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of a delivery's rows that may be broken, `5%` or 0.05; above it the delivery
+    is refused whole. Without it broken rows are quarantined, however many they are."""
     drift: Literal["evolve", "quarantine", "freeze"] = "evolve"
     """What becomes of columns and channels that the contract does not name. `evolve` lands them in
     bronze and reports them, `quarantine` holds their rows back, `freeze` refuses the delivery. A
     column that is missing always refuses it."""
+
+    @field_validator("max_broken", mode="before")
+    @classmethod
+    def _share(cls, share: object) -> object:
+        """Take `5%` for 0.05. A bare 5 could mean either, so it is no share."""
+        if isinstance(share, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", share)):
+            return float(found[1]) / 100
+        if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1:
+            return float(share)
+        raise ValueError("expected a share such as 5% or 0.05")

@@ -13,15 +13,20 @@ import struct
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ingestion import archives
 from ingestion.archives import unpack
-from lakehouse.errors import DeliveryRefused
+from ingestion.formats import excel
+from lakehouse.errors import DeliveryRefused, SourceUnavailable
 from lakehouse.settings import PROJECT
+from tests.unit.ingestion.lake import column
 
 GIB = 1 << 30
 ZEROS = bytes(64 << 20)
@@ -130,6 +135,23 @@ def test_a_million_entries_in_a_zip(refuse):
     assert "more than 100,000 files" in refuse("a.zip", *parts, most_written=0)
 
 
+def test_a_million_parts_in_a_workbook(lake, monkeypatch):
+    """They are counted before zipfile or openpyxl makes an object of each."""
+    parts = zip_of_many(b"a.xml", 1_000_000, b"", 0, 0)
+    path = lake.deliver("a.xlsx", b"".join(parts))
+    for opens in (excel.zipfile, "ZipFile"), (excel.openpyxl, "load_workbook"):
+        monkeypatch.setattr(*opens, None)
+    contract = lake.source(
+        columns=[column("v", "active_power", "kW")],
+        delivery={"protocol": "folder", "format": "excel", "device": {"constant": "m"},
+                  "time": {"columns": ["t"], "zone": "UTC"}},
+    )  # fmt: skip
+    begun = time.process_time()
+    with pytest.raises(DeliveryRefused, match="more than 10,000 parts"):
+        lake.judged(contract, path)
+    assert time.process_time() - begun < 5
+
+
 def test_entries_are_counted_across_the_borders_of_chunks(lake, monkeypatch):
     monkeypatch.setattr(archives, "MAX_FILES", 20)
     for count in (20, 21):
@@ -191,3 +213,13 @@ def test_an_archive_in_an_archive_is_a_file_that_is_no_data(lake):
     assert [receipt.outcome for receipt in outcome.receipts] == ["refused"]
     assert lake.bronze() == []
     assert "columns of the contract are missing" in lake.quarantine()[0]["reason"]
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.tar", "a.tgz", "a.zip"])
+def test_an_archive_that_the_disk_does_not_give_is_not_called_damaged(lake, name):
+    """Refused, it would be remembered; bytes that nobody has seen say nothing about it."""
+    landed = lake.land(lake.deliver(name, b"x"))
+    with pytest.raises(SourceUnavailable, match=r"Errno 5.*next run"):
+        unpack(replace(landed, path=Path("/proc/self/mem")), lake.settings.home / "scratch")
+    with pytest.raises(DeliveryRefused, match="damaged"):  # the control
+        unpack(landed, lake.settings.home / "scratch")

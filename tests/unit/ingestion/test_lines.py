@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
+from dataclasses import replace
+from pathlib import Path
 from unicodedata import category
 from unittest.mock import patch
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from ingestion.deliveries import Member
 from ingestion.reading import lines
 from lakehouse.duck import connect
-from lakehouse.errors import DeliveryRefused
+from lakehouse.errors import DeliveryRefused, SourceUnavailable
 from tests.unit.ingestion.lake import CSV, new_lake
 
 ENCODINGS = (
@@ -200,6 +203,34 @@ def test_line_that_is_nearly_too_long(load, encoding):
 def test_line_without_end(load):
     with pytest.raises(DeliveryRefused, match="the text cannot be read"):
         load(b"x" * (33 << 20) + b"\ny\n")
+
+
+NEVER_READ = Path("/proc/self/mem")
+"""A file whose every read is an input/output error."""
+
+
+def test_a_disk_that_fails_is_no_fault_of_the_delivery(lake, monkeypatch):
+    """At the first byte, and in the middle: nothing is refused, and the next run takes it."""
+    landed = replace(lake.land(lake.deliver("a.txt", b"a")), path=NEVER_READ)
+    with connect() as connection, pytest.raises(SourceUnavailable, match=r"Errno 5.*next run"):
+        lines.load(connection, [Member(0, landed, None, NEVER_READ)], "utf-8")
+    contract = lake.source(delivery=CSV | {"csv": {"delimiter": ";", "encoding": "latin-1"}})
+    (lake.inbox / "meters" / "a.txt").unlink()
+    rows = "".join(f"m{n};2026-10-19T10:00:00;1\n" for n in range(3))
+    lake.deliver("a.csv", f"meter;time;kwh\n{rows}")
+    real = lines._marked
+
+    def failing(text: str) -> bytes:
+        if text:
+            return real(text)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(lines, "_marked", failing)
+        with pytest.raises(SourceUnavailable, match="Errno 5"):
+            lake.ingest(contract)
+    assert (lake.quarantine(), lake.ledger()) == ([], [])
+    assert lake.ingest(contract).ledger.landed == 3
 
 
 def test_head(lake):

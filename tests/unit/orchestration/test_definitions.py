@@ -151,6 +151,12 @@ def test_the_inbox_sensor_asks_for_changed_sources_alone(definitions, settings):
     assert asked.run_key != first
 
 
+def test_sources_that_can_count_are_asked_weekly_and_what_was_missed_is_built(definitions):
+    schedule = definitions.resolve_schedule_def("every_sunday_night")
+    assert schedule.job_name == "reconciliation"
+    assert definitions.resolve_sensor_def("transformation_after_reconciliation_success")
+
+
 @pytest.mark.parametrize("tags", [{}, {CHAINED_BY: "cli"}])
 def test_jobs_follow_each_other_unless_the_cli_sees_to_it(definitions, tags):
     sensor = definitions.resolve_sensor_def("transformation_after_ingestion_failure")
