@@ -16,7 +16,9 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import sensorthings_entities as entities
-from ingestion.reading import elements, json_atoms
+from ingestion.reading import columns, elements, json_atoms, plain
+from ingestion.reading.offered import Reading, geojson_point, quality
+from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
 _PEEK: Final = 1 << 16
@@ -24,50 +26,96 @@ _PEEK: Final = 1 << 16
 _SIGNS: Final = (b'"Observations"', b'"dataArray"')
 
 
-def load(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> list[Member]:
-    """Insert into `elements` and `carriers` what such pages hold; afterwards comes `CUT_SHORT`.
+_TABLE: Final = "observed"
+"""The Observations of such pages."""
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    contract: SourceContract,
+    careful: plain.Careful,
+) -> tuple[Reading | None, list[Member]]:
+    """Read such pages.
 
     A key that is not read may stand twice in an Observation.
 
     Returns:
-        The files that are left to the careful way.
+        What they hold, if there are any, and the files that are left to the careful way.
     """
     files = elements.by_start([member for member in members if _is_likely(member)])
-    connection.execute(f"create temp table pages (_file integer, value {_PAGE}, link varchar)")
+    plain.create(connection, _TABLE, quality_code="varchar", attributes="varchar", near="json")
+    connection.execute(f"create temp table groups ({_NO_GROUP})")
     for form in elements.ONE_OBJECT:
-        elements.strictly(
-            connection, files.get(form, []), lambda page: f"insert into pages {page}", _pages(form)
-        )
-    for table, query in (("things", _THINGS), ("streams", _STREAMS), ("groups", _GROUPS)):
-        connection.execute(f"create temp table {table} as {query}")
-    connection.execute(f"insert into carriers by name {_CARRIERS}")
-    fitting = _numbers(connection, _FITTING)
-    for form in elements.ONE_OBJECT:
-        pages = [member for member in files.get(form, []) if member.number in fitting]
-        _load_observations(connection, pages, form)
-    connection.execute(f"insert into elements by name {_ROWS_OF_ARRAYS}")
-    whole = fitting - _numbers(connection, _OTHER_FILES)
+        elements.strictly(connection, files.get(form, []), _take, _pages(form))
+    whole = _numbers(connection, _WHOLE)
     left = [member for member in members if member.number not in whole]
-    if left:
-        numbers = ", ".join(str(member.number) for member in left)
-        for table in ("elements", "groups"):
-            connection.execute(f"delete from {table} where _file in ({numbers})")
-    for table in ("pages", "things", "streams"):
-        connection.execute(f"drop table {table}")
-    return left
+    for table in (_TABLE, "groups"):
+        plain.without(connection, table, left)
+    if not whole:
+        return None, left
+    names = contract.delivery.sensorthings
+    by_contract = columns.device(contract, members, lambda name: "null::varchar")
+    device = "thing, " * (names.device == "thing") + "datastream_id, datastream_name"
+    channel = "property, " * (names.channel == "observed_property") + "datastream_name, 'result'"
+    connection.execute(
+        f"""create temp table told as
+        select origin, line, before, cut_short, coalesce({by_contract}, {device}) as device,
+            coalesce({channel}) as channel, unit, {geojson_point("place")} as point, _file
+        from (select _file, origin, line, before, cut_short, {OF_DATASTREAM},
+            coalesce({PLACES}) as place from groups)"""
+    )
+    read_quickly = [member for member in members if member.number in whole]
+    raw = plain.looked_up(connection, read_quickly, careful)
+    return Reading(_RECORDS, _offered(connection, contract), raw, may_be_silent=False), left
 
 
-def _load_observations(
-    connection: duckdb.DuckDBPyConnection, pages: Sequence[Member], form: str
-) -> None:
-    levels = connection.execute("select distinct j > 0 from groups where n_seen > 0").fetchall()
-    for (is_inner,) in levels:
-        elements.strictly(
-            connection,
-            pages,
-            lambda seen: f"insert into elements by name {seen}",
-            _observations(form, is_inner=is_inner),
-        )
+def _take(pages: str) -> str:
+    """The statements that take pages apart."""
+    return f"""
+        create or replace temp table pages as {pages};
+        create or replace temp table things as {_THINGS};
+        create or replace temp table streams as {_STREAMS};
+        insert into groups by name {_GROUPS};
+        insert into {_TABLE} by name {_seen(_in_things("pages"))};
+        insert into {_TABLE} by name {_seen(_in_page("pages"))};
+        insert into {_TABLE} by name {_CELLS};
+        drop table pages"""
+
+
+_RECORDS: Final = f"""
+    select s._file, before + s._row as _row, null::varchar as _raw
+    from {_TABLE} s join told using (origin)
+    union all
+    select _file, line as _row, null::varchar as _raw from told where cut_short is not null"""
+
+
+def _offered(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
+    """The query of the rows, without the columns that no page tells."""
+    has_place, has_quality, has_attributes, is_cut_short = connection.execute(
+        f"""select count(near), count(quality_code), count(attributes),
+            (select count(cut_short) from told)
+        from {_TABLE}"""
+    ).fetchall()[0]
+    more = ""
+    if has_quality:
+        more += f", {quality(contract.delivery.quality, 'quality_code')} as quality, quality_code"
+    if has_attributes:
+        more += ", attributes"
+    place = "point"
+    if has_place:
+        place = f"case when near is not null then {geojson_point('near')} else point end"
+    if has_place or connection.execute("select count(point) from told").fetchall()[0][0]:
+        more += ", place.lon as longitude, place.lat as latitude"
+    rows = f"""
+        select _file, _row, device, channel, t, cell, value, text, unit, result_time{more}
+        from (select s.* replace (before + s._row as _row), device, channel, unit, {place} as place
+            from {_TABLE} s join told using (origin))"""
+    if not is_cut_short:
+        return rows
+    return f"""{rows} union all by name
+        select _file, line as _row, device, 'truncated' as rule, cut_short as reason
+        from told where cut_short is not null"""
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection, query: str) -> set[int]:
@@ -85,10 +133,9 @@ def _struct(keys: Mapping[str, str]) -> str:
 
 
 _COLLECTIONS: Final = dict.fromkeys((*entities.COLLECTIONS, "dataArray"), "json")
-# Observations are only counted here, and read later: a table of them would be one copy more.
-_COUNTED: Final = {"Observations": "struct(nothing json)[]"}
-_STREAM: Final = _struct(entities.RARE | _COUNTED)
-_TYPED: Final = _COUNTED | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
+_SEEN: Final = {"Observations": f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"}
+_STREAM: Final = _struct(entities.RARE | _SEEN)
+_TYPED: Final = _SEEN | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
 _GROUP: Final = {"Datastream": "json", "Datastream@iot.navigationLink": "varchar"}
 _PAGE: Final = f"{_struct(entities.RARE | _TYPED | _GROUP)}[]"
 
@@ -109,7 +156,15 @@ _TOLD: Final = ", ".join(entities.CARRIED)
 _COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
 _AT_MOST: Final = 1 << 21
 _KEY: Final = f"((_file + 1)::bigint * {_AT_MOST} + i) * {_AT_MOST} + j"
-"""SQL of the number of a carrier, which needs no join; the careful way counts from 1."""
+"""SQL of what is the `origin` of an entity's Observations."""
+
+
+_CUT_SHORT: Final = " ".join(
+    f"""when {number} is not null and e."{name}@iot.nextLink" is not null then format(
+        'the server cut {name} short: {{}} are here, more are at {{}}',
+        {number}, e."{name}@iot.nextLink")"""
+    for name, number in (("Datastreams", "n_streams"), ("Observations", "n_seen"))
+)
 
 
 def _entities(source: str, own: str, is_other: str) -> str:
@@ -121,16 +176,9 @@ def _entities(source: str, own: str, is_other: str) -> str:
         own: Columns that only entities of this level have.
         is_other: SQL: whether the careful way must read an entity.
     """
-    cut_short = """case when n_seen is not null and e."Observations@iot.nextLink" is not null
-        or n_streams is not null and e."Datastreams@iot.nextLink" is not null
-        then to_json({'@iot.id': e."@iot.id", 'name': e.name,
-            'Observations': case when n_seen is not null then [n_seen] end,
-            'Datastreams': case when n_streams is not null then [n_streams] end,
-            'Observations@iot.nextLink': e."Observations@iot.nextLink",
-            'Datastreams@iot.nextLink': e."Datastreams@iot.nextLink"}) end"""
     return f"""
         select _file, i, j, line, {entities.TOLD}, len(e."Observations") as n_seen, {own},
-            {cut_short} as rest, e is null or e."Things" is not null
+            case {_CUT_SHORT} end as cut_short, e is null or e."Things" is not null
                 or e."MultiDatastreams" is not null or greatest(i, j) >= {_AT_MOST}
                 or n_seen is not null and n_rows is not null or {is_other} as is_other
         from (select *, {entities.KIND} as kind from ({source}))"""
@@ -171,7 +219,7 @@ _STREAMS: Final = _entities(
 )
 # A record's number is its place in the page, or the next free one, collection by collection.
 _GROUPS: Final = f"""
-    select *, {_KEY} as carrier, last + case when n_rows is null then {_before("n_seen")}
+    select *, {_KEY} as origin, last + case when n_rows is null then {_before("n_seen")}
         else coalesce(sum(n_seen) over (partition by _file), 0) + {_before("n_rows")} end as before
     from (select *, count(*) over (partition by _file) as last
         from (from things union all by name from streams))"""
@@ -189,42 +237,43 @@ PLACES: Final = """place, datastream->'$.Thing.Locations[0].location',
     datastream->'$.observedArea'"""
 """SQL of where that is, the best first."""
 
-_CARRIERS: Final = (
-    f"select carrier, before, {OF_DATASTREAM}, coalesce({PLACES}) as place from groups"
-)
-
 
 def _members(collection: str, source: str, more: str = "") -> str:
     """The query of the members of a collection, each `o` at its `position`."""
-    return f"""select _file, position as _row, {_KEY} as carrier, *
+    return f"""select _file, {_KEY} as origin, *
         from (select _file, i, j, unnest(e."{collection}") as o,
             generate_subscripts(e."{collection}", 1) as position{more} from ({source}))"""
 
 
-_HAS_PARTS: Final = " or ".join(f"o.{identifier(name)} is not null" for name in _COLLECTIONS)
-_SEEN: Final = f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"
+def _plain(source: str) -> str:
+    """The query of the Observations that can be taken as they are.
+
+    Args:
+        source: Query of `_file`, `origin`, `position`, `time_text`, `result_text`, `atom`,
+            `quality` and `parameters`, and `near` if there is one.
+    """
+    return f"""
+        select * exclude (position, time_text, result_text, atom, quality, parameters),
+            position as _row, {plain.told("atom")},
+            {plain.result_time("result_text", "time_text", "t")} as result_time,
+            {json_atoms.cell("quality")} as quality_code,
+            case when parameters is not null
+                then '{{"parameters":' || parameters::varchar || '}}' end as attributes
+        from (select *, {plain.instant("time_text")} as t from ({source})) where t is not null"""
 
 
-def _observations(form: str, *, is_inner: bool) -> elements.Objects:
-    """The query of the Observations of files, those of their inner or outer entities."""
-    carrier = f'struct("Observations" {_SEEN})[]'
-    if is_inner:
-        carrier = f'struct("Datastreams" {carrier})[]'
+_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *_COLLECTIONS)
+_IS_ODD: Final = f"coalesce({', '.join(f'o.{identifier(name)}::varchar' for name in _ODD)})"
 
-    def query(files: str, number: str) -> str:
-        page = f"""(select {number} as _file, value from read_json({files}, format = '{form}',
-            records = true, columns = {{value: '{carrier}'}}))"""
-        seen = _members("Observations", _in_things(page) if is_inner else _in_page(page))
-        return f"""
-            select _file, _row, carrier,
-                o."phenomenonTime" as time_text, o."resultTime" as result_text, o.result as atom,
-                o."resultQuality" as quality, o.parameters as parameters,
-                o."Datastream" as datastream, {entities.id_in("o." + entities.LINK)} as link,
-                o."FeatureOfInterest" as foi,
-                case when {_HAS_PARTS} then '{{}}'::json end as rest
-            from ({seen})"""
 
-    return query
+def _seen(source: str) -> str:
+    """The query of the plain Observations that entities carry."""
+    return _plain(
+        f"""select _file, origin, position, o."phenomenonTime" as time_text,
+            o."resultTime" as result_text, o.result as atom, o."resultQuality" as quality,
+            o.parameters as parameters, o."FeatureOfInterest"->'$.feature' as near
+        from ({_members("Observations", source)}) where {_IS_ODD} is null"""
+    )
 
 
 def rows_of_array(source: str) -> str:
@@ -253,21 +302,37 @@ def rows_of_array(source: str) -> str:
         )"""
 
 
-_ROWS_OF_ARRAYS: Final = rows_of_array(
-    f"""select *, null::varchar as _raw, null::json as datastream, null::varchar as link, o as cells
-    from ({_members("dataArray", _in_page("pages"), f", {_COMPONENTS} as names")})"""
+def _cell(name: str) -> str:
+    return f"o[at_{name}]"
+
+
+_NAMES: Final = ("phenomenonTime", "resultTime", "result", "resultQuality", "parameters")
+_PLACES_IN_ARRAY: Final = ", ".join(
+    f"list_position(names, '{name}') as at_{name}" for name in _NAMES
 )
-CUT_SHORT: Final = """insert into elements by name
-    select _file, line as _row, rest from groups where rest is not null"""
-"""Inserts the entities with a collection that the server cut short; `rest` has only its size."""
-_FITTING: Final = """
-    select _file from groups group by _file having not bool_or(is_other)"""
-_OTHER_FILES: Final = """
-    select _file from elements
-    where rest is not null or rule is null and atom is null and time_text is null
-    union
+_CELLS: Final = _plain(
+    f"""select _file, origin, position,
+        {json_atoms.cell(_cell("phenomenonTime"))} as time_text,
+        {json_atoms.cell(_cell("resultTime"))} as result_text, {_cell("result")} as atom,
+        {_cell("resultQuality")} as quality, {_cell("parameters")} as parameters
+    from ({
+        _members(
+            "dataArray",
+            f'''(select *, {_PLACES_IN_ARRAY}, len(names) as width
+            from (select *, {_COMPONENTS} as names from ({_in_page("pages")})))''',
+            ", width, " + ", ".join(f"at_{name}" for name in _NAMES),
+        )
+    }) where len(o) = width and at_result is not null"""
+)
+_WHOLE: Final = f"""
     select _file
     from (select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected
-        from groups group by _file)
-    left join (select _file, count(*) as found from elements group by _file) using (_file)
-    where expected <> coalesce(found, 0)"""
+        from groups group by _file having not bool_or(is_other))
+    left join (select _file, count(*) as found from {_TABLE} group by _file) using (_file)
+    where expected = coalesce(found, 0)"""
+_NO_GROUP: Final = ", ".join(
+    [f"{name} {kind}" for name, kind in entities.CARRIED.items()]
+    + [f"{name} bigint" for name in ("i", "j", "line", "origin", "before")]
+    + [f"{name} bigint" for name in ("n_streams", "n_seen", "n_rows", "last")]
+    + ["_file integer", "datastream json", "link varchar", "cut_short varchar", "is_other boolean"]
+)

@@ -138,10 +138,10 @@ def strictly(
     objects: Objects,
 ) -> None:
     """Insert the objects of files, without those that DuckDB's reader stops at."""
-    parts = list(_parts(members))
+    waiting = list(parts(members))
     bad = 0
-    while parts and bad < _BAD_FILES:
-        part = parts.pop()
+    while waiting and bad < _BAD_FILES:
+        part = waiting.pop()
         size = max(member.path.stat().st_size for member in part)
         paths = ", ".join(literal(member.path) for member in part)
         numbers = ", ".join(str(member.number) for member in part)
@@ -150,11 +150,11 @@ def strictly(
             connection.execute(insert(objects(files, f"[{numbers}][file_index::bigint + 1]")))
         except duckdb.InvalidInputException:
             half = len(part) // 2
-            parts += [part[half:], part[:half]] if half else []
+            waiting += [part[half:], part[:half]] if half else []
             bad += not half
 
 
-def _parts(members: Sequence[Member]) -> Iterator[list[Member]]:
+def parts(members: Sequence[Member]) -> Iterator[list[Member]]:
     """The files, as many together as may be taken apart at once."""
     part: list[Member] = []
     size = 0
