@@ -9,10 +9,12 @@ Source: OGC 18-088 (SensorThings API Part 1, version 1.1), sections 9.3.3 and 12
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from ingestion.deliveries import Member
 from ingestion.formats import sensorthings_entities as entities
@@ -43,11 +45,17 @@ def read(
     Returns:
         What they hold, if there are any, and the files that are left to the careful way.
     """
-    files = elements.by_start([member for member in members if _is_likely(member)])
+    files = _files(members)
     plain.create(connection, _TABLE, quality_code="varchar", attributes="varchar", near="json")
-    connection.execute(f"create temp table groups ({_NO_GROUP})")
-    for form in elements.ONE_OBJECT:
-        elements.strictly(connection, files.get(form, []), _take, _pages(form))
+    connection.execute(f"create temp table groups ({_NO_GROUP}); {_LISTS}")
+    for (form, _), found in files.items():
+        elements.strictly(connection, [one.member for one in found], _take, _pages(form))
+    _say(connection, [one for found in files.values() for one in found])
+    fitting = _numbers(connection, _FITTING)
+    for (form, keys), found in files.items():
+        pages = [one.member for one in found if one.member.number in fitting]
+        for query in _kinds(connection, form, keys):
+            elements.strictly(connection, pages, _insert, query)
     whole = _numbers(connection, _WHOLE)
     left = [member for member in members if member.number not in whole]
     for table in (_TABLE, "groups"):
@@ -71,16 +79,17 @@ def read(
 
 
 def _take(pages: str) -> str:
-    """The statements that take pages apart."""
+    """The statements that keep what entities tell, and how many Observations they carry."""
     return f"""
         create or replace temp table pages as {pages};
         create or replace temp table things as {_THINGS};
         create or replace temp table streams as {_STREAMS};
         insert into groups by name {_GROUPS};
-        insert into {_TABLE} by name {_seen(_in_things("pages"))};
-        insert into {_TABLE} by name {_seen(_in_page("pages"))};
-        insert into {_TABLE} by name {_CELLS};
         drop table pages"""
+
+
+def _insert(seen: str) -> str:
+    return f"insert into {_TABLE} by name {seen}"
 
 
 _RECORDS: Final = f"""
@@ -122,10 +131,55 @@ def _numbers(connection: duckdb.DuckDBPyConnection, query: str) -> set[int]:
     return {row[0] for row in connection.execute(query).fetchall()}
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A page, as its bytes look.
+
+    Attributes:
+        member: The file.
+        keys: The keys that an Observation in it may have; one that stands nowhere is not read.
+        lists: How often the names of lists stand in it; null if escapes may hide some.
+    """
+
+    member: Member
+    keys: tuple[str, ...]
+    lists: int | None
+
+
+def _files(members: Sequence[Member]) -> dict[tuple[str, tuple[str, ...]], list[_File]]:
+    """Files whose entities seem to carry Observations, by their form and keys."""
+    found: dict[tuple[str, tuple[str, ...]], list[_File]] = {}
+    starts = elements.by_start([member for member in members if _is_likely(member)])
+    for form in elements.ONE_OBJECT:
+        for member in starts.get(form, []):
+            file = _looked_at(member)
+            found.setdefault((form, file.keys), []).append(file)
+    return found
+
+
 def _is_likely(member: Member) -> bool:
     with member.path.open("rb") as file:
         head = file.read(_PEEK)
     return any(sign in head for sign in _SIGNS)
+
+
+def _looked_at(member: Member) -> _File:
+    content = member.path.read_bytes()
+    if b"\\u" in content:  # a key can be written with escapes
+        return _File(member, tuple(_OBSERVATION), None)
+    keys = tuple(key for key in entities.OBSERVATION if f'"{key}"'.encode() in content)
+    return _File(member, keys, sum(content.count(f'"{name}"'.encode()) for name in _COLLECTIONS))
+
+
+def _say(connection: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
+    """Insert into `lists` how often the names of lists stand in files."""
+    found = {
+        "_file": pa.array([one.member.number for one in files], pa.int32()),
+        "n_lists": pa.array([one.lists for one in files], pa.int64()),
+    }
+    connection.register("found_lists", pa.table(found))
+    connection.execute("insert into lists from found_lists")
+    connection.unregister("found_lists")
 
 
 def _struct(keys: Mapping[str, str]) -> str:
@@ -133,9 +187,11 @@ def _struct(keys: Mapping[str, str]) -> str:
 
 
 _COLLECTIONS: Final = dict.fromkeys((*entities.COLLECTIONS, "dataArray"), "json")
-_SEEN: Final = {"Observations": f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"}
-_STREAM: Final = _struct(entities.RARE | _SEEN)
-_TYPED: Final = _SEEN | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
+_OBSERVATION: Final = entities.OBSERVATION | _COLLECTIONS
+# Observations are only counted here, and read later: a table of them would be one copy more.
+_COUNTED: Final = {"Observations": "struct(nothing json)[]"}
+_STREAM: Final = _struct(entities.RARE | _COUNTED)
+_TYPED: Final = _COUNTED | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[]"}
 _GROUP: Final = {"Datastream": "json", "Datastream@iot.navigationLink": "varchar"}
 _PAGE: Final = f"{_struct(entities.RARE | _TYPED | _GROUP)}[]"
 
@@ -262,18 +318,51 @@ def _plain(source: str) -> str:
         from (select *, {plain.instant("time_text")} as t from ({source})) where t is not null"""
 
 
-_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *_COLLECTIONS)
-_IS_ODD: Final = f"coalesce({', '.join(f'o.{identifier(name)}::varchar' for name in _ODD)})"
+def _kinds(
+    connection: duckdb.DuckDBPyConnection, form: str, keys: Sequence[str]
+) -> list[elements.Objects]:
+    """The queries that read the Observations of files, at each level where there are some."""
+    has_inner, has_outer, has_arrays = connection.execute(
+        """select bool_or(n_seen > 0 and j > 0), bool_or(n_seen > 0 and j = 0),
+            bool_or(n_rows > 0) from groups"""
+    ).fetchall()[0]
+    carrier = f'struct("Observations" {_struct({key: _OBSERVATION[key] for key in keys})}[])[]'
+    inner = (f'struct("Datastreams" {carrier})[]', lambda page: _seen(_in_things(page), keys))
+    outer = (carrier, lambda page: _seen(_in_page(page), keys))
+    arrays = ('struct(components json, "dataArray" json[][])[]', _cells)
+    wanted = [(has_inner, inner), (has_outer, outer), (has_arrays, arrays)]
+    return [_observations(form, *one) for is_there, one in wanted if is_there]
 
 
-def _seen(source: str) -> str:
-    """The query of the plain Observations that entities carry."""
+def _observations(form: str, kind: str, rows: Callable[[str], str]) -> elements.Objects:
+    """The query of the plain Observations of files, whose pages are of a type."""
+
+    def query(files: str, number: str) -> str:
+        how = f"records = true, columns = {{value: '{kind}'}}"
+        found = f"read_json({files}, format = '{form}', {how})"
+        return rows(f"(select {number} as _file, value from {found})")
+
+    return query
+
+
+def _seen(source: str, keys: Sequence[str]) -> str:
+    """The query of the plain Observations that entities carry, which have some keys only."""
+
+    def told(key: str) -> str:
+        return f"o.{identifier(key)}" if key in keys else f"null::{_OBSERVATION[key]}"
+
+    odd = ", ".join(f"{told(key)}::varchar" for key in _ODD if key in keys)
     return _plain(
-        f"""select _file, origin, position, o."phenomenonTime" as time_text,
-            o."resultTime" as result_text, o.result as atom, o."resultQuality" as quality,
-            o.parameters as parameters, o."FeatureOfInterest"->'$.feature' as near
-        from ({_members("Observations", source)}) where {_IS_ODD} is null"""
+        f"""select _file, origin, position, {told("phenomenonTime")} as time_text,
+            {told("resultTime")} as result_text, {told("result")} as atom,
+            {told("resultQuality")} as quality, {told("parameters")} as parameters,
+            {told("FeatureOfInterest")}->'$.feature' as near
+        from ({_members("Observations", source)})
+        {f"where coalesce({odd}, null) is null" if odd else ""}"""
     )
+
+
+_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *_COLLECTIONS)
 
 
 def rows_of_array(source: str) -> str:
@@ -310,26 +399,34 @@ _NAMES: Final = ("phenomenonTime", "resultTime", "result", "resultQuality", "par
 _PLACES_IN_ARRAY: Final = ", ".join(
     f"list_position(names, '{name}') as at_{name}" for name in _NAMES
 )
-_CELLS: Final = _plain(
-    f"""select _file, origin, position,
-        {json_atoms.cell(_cell("phenomenonTime"))} as time_text,
-        {json_atoms.cell(_cell("resultTime"))} as result_text, {_cell("result")} as atom,
-        {_cell("resultQuality")} as quality, {_cell("parameters")} as parameters
-    from ({
-        _members(
-            "dataArray",
-            f'''(select *, {_PLACES_IN_ARRAY}, len(names) as width
-            from (select *, {_COMPONENTS} as names from ({_in_page("pages")})))''',
-            ", width, " + ", ".join(f"at_{name}" for name in _NAMES),
-        )
-    }) where len(o) = width and at_result is not null"""
-)
+
+
+def _cells(page: str) -> str:
+    """The query of the plain Observations of data arrays."""
+    listed = f"(select *, {_COMPONENTS} as names from ({_in_page(page)}))"
+    placed = f"(select *, {_PLACES_IN_ARRAY}, len(names) as width from {listed})"
+    more = ", width, " + ", ".join(f"at_{name}" for name in _NAMES)
+    return _plain(
+        f"""select _file, origin, position,
+            {json_atoms.cell(_cell("phenomenonTime"))} as time_text,
+            {json_atoms.cell(_cell("resultTime"))} as result_text, {_cell("result")} as atom,
+            {_cell("resultQuality")} as quality, {_cell("parameters")} as parameters
+        from ({_members("dataArray", placed, more)})
+        where len(o) = width and at_result is not null"""
+    )
+
+
+_FITTING: Final = "select _file from groups group by _file having not bool_or(is_other)"
+_LISTS: Final = "create temp table lists (_file integer, n_lists bigint)"
 _WHOLE: Final = f"""
     select _file
-    from (select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected
+    from (
+        select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected,
+            count(n_streams) + count(n_seen) + count(n_rows) as lists_read
         from groups group by _file having not bool_or(is_other))
+    join lists using (_file)
     left join (select _file, count(*) as found from {_TABLE} group by _file) using (_file)
-    where expected = coalesce(found, 0)"""
+    where expected = coalesce(found, 0) and lists_read = coalesce(n_lists, lists_read)"""
 _NO_GROUP: Final = ", ".join(
     [f"{name} {kind}" for name, kind in entities.CARRIED.items()]
     + [f"{name} bigint" for name in ("i", "j", "line", "origin", "before")]
