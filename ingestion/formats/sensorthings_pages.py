@@ -21,7 +21,7 @@ from ingestion.formats import sensorthings_entities as entities
 from ingestion.reading import columns, elements, json_atoms, plain
 from ingestion.reading.offered import Reading, geojson_point, quality
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import identifier
+from lakehouse.duck import identifier, literal
 
 _PEEK: Final = 1 << 16
 """Bytes in which a page shows that its entities carry Observations."""
@@ -79,13 +79,14 @@ def read(
 
 
 def _take(pages: str) -> str:
-    """The statements that keep what entities tell, and how many Observations they carry."""
+    """The statements that keep what entities tell, and how many Observations they carry.
+
+    The pages are read twice: a table of them, with its many nested columns, would cost more.
+    """
     return f"""
-        create or replace temp table pages as {pages};
-        create or replace temp table things as {_THINGS};
-        create or replace temp table streams as {_STREAMS};
-        insert into groups by name {_GROUPS};
-        drop table pages"""
+        create or replace temp table things as {_things(pages)};
+        create or replace temp table streams as {_streams(pages)};
+        insert into groups by name {_GROUPS}"""
 
 
 def _insert(seen: str) -> str:
@@ -227,14 +228,13 @@ def _entities(source: str, own: str, is_other: str) -> str:
     """The query of entities: what they tell, and how many their collections have.
 
     Args:
-        source: Query of entities `e` with `_file`, their places `i` and `j`, and what they are
-            told.
+        source: Query of entities as `_counted` gives them, with `line` and what they are told.
         own: Columns that only entities of this level have.
         is_other: SQL: whether the careful way must read an entity.
     """
     return f"""
-        select _file, i, j, line, {entities.TOLD}, len(e."Observations") as n_seen, {own},
-            case {_CUT_SHORT} end as cut_short, e is null or e."Things" is not null
+        select _file, i, j, line, {entities.TOLD}, e."Observations" as n_seen, {own},
+            case {_CUT_SHORT} end as cut_short, is_nothing or e."Things" is not null
                 or e."MultiDatastreams" is not null or greatest(i, j) >= {_AT_MOST}
                 or n_seen is not null and n_rows is not null or {is_other} as is_other
         from (select *, {entities.KIND} as kind from ({source}))"""
@@ -249,7 +249,7 @@ def _before(lengths: str) -> str:
 def _in_page(page: str) -> str:
     """The query of the entities at the top of pages."""
     return f"""select * exclude (value), unnest(value) as e, generate_subscripts(value, 1) as i,
-        0 as j from {page}"""
+        0 as j from ({page})"""
 
 
 def _in_things(page: str) -> str:
@@ -258,21 +258,45 @@ def _in_things(page: str) -> str:
         generate_subscripts(e."Datastreams", 1) as j from ({_in_page(page)})"""
 
 
-_THINGS: Final = _entities(
-    f"select *, i as line, null::varchar as is_in, {_NOTHING} from ({_in_page('pages')})",
-    f"""len(e."Datastreams") as n_streams, len(e."dataArray") as n_rows,
+def _counted(found: str, *more: str) -> str:
+    """The query of entities `e` with the length of each list in its place.
+
+    They are sorted because those of each file come by themselves otherwise, and to work on a few
+    of them costs as much as on two thousand.
+    """
+    lists = ("Observations", "Datastreams", "dataArray")
+    kept = ", ".join(
+        f"{literal(key)}: "
+        + f"len(e.{identifier(key)})" * (key in lists)
+        + f"e.{identifier(key)}" * (key not in lists)
+        for key in (*entities.RARE, *more)
+    )
+    return f"""select * replace ({{{kept}}} as e), e is null as is_nothing from ({found})
+        order by _file, i, j"""
+
+
+def _things(page: str) -> str:
+    return _entities(
+        f"""select *, i as line, null::varchar as is_in, {_NOTHING}
+        from ({_counted(_in_page(page), *_GROUP)})""",
+        f"""e."Datastreams" as n_streams, e."dataArray" as n_rows,
         case when n_rows is not null then e."Datastream" end as datastream, case when n_rows
         is not null then coalesce({entities.id_in("e." + entities.LINK)}, link) end as link""",
-    "coalesce(n_streams, n_seen, n_rows) is null",
-)
-_STREAMS: Final = _entities(
-    f"""select e.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
-        from ({_in_things("pages")}) e join (
+        "coalesce(n_streams, n_seen, n_rows) is null",
+    )
+
+
+def _streams(page: str) -> str:
+    return _entities(
+        f"""select s.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
+        from ({_counted(_in_things(page))}) s join (
             select _file, i, count(*) over (partition by _file) as n_things,
                 {_before("n_streams")} as before, {_TOLD} from things) using (_file, i)""",
-    "null::bigint as n_streams, null::bigint as n_rows",
-    'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
-)
+        "null::bigint as n_streams, null::bigint as n_rows",
+        'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
+    )
+
+
 # A record's number is its place in the page, or the next free one, collection by collection.
 _GROUPS: Final = f"""
     select *, {_KEY} as origin, last + case when n_rows is null then {_before("n_seen")}
@@ -340,7 +364,7 @@ def _observations(form: str, kind: str, rows: Callable[[str], str]) -> elements.
     def query(files: str, number: str) -> str:
         how = f"records = true, columns = {{value: '{kind}'}}"
         found = f"read_json({files}, format = '{form}', {how})"
-        return rows(f"(select {number} as _file, value from {found})")
+        return rows(f"select {number} as _file, value from {found}")
 
     return query
 
@@ -403,8 +427,8 @@ _PLACES_IN_ARRAY: Final = ", ".join(
 
 def _cells(page: str) -> str:
     """The query of the plain Observations of data arrays."""
-    listed = f"(select *, {_COMPONENTS} as names from ({_in_page(page)}))"
-    placed = f"(select *, {_PLACES_IN_ARRAY}, len(names) as width from {listed})"
+    listed = f"select *, {_COMPONENTS} as names from ({_in_page(page)})"
+    placed = f"select *, {_PLACES_IN_ARRAY}, len(names) as width from ({listed})"
     more = ", width, " + ", ".join(f"at_{name}" for name in _NAMES)
     return _plain(
         f"""select _file, origin, position,

@@ -105,6 +105,6 @@ def _texts(
         apart.register("wanted", wanted)
         reading = careful(apart, part)
         found: pa.Table = apart.execute(
-            f"select _file, _row, _raw from ({reading.records}) semi join wanted using (_file, _row)"
+            f"from ({reading.records}) semi join wanted using (_file, _row) select _file, _row, _raw"
         ).to_arrow_table()
         return found
