@@ -83,7 +83,7 @@ def looked_up(
         for part in elements.parts(concerned):
             rows = [(one.number, row) for one in part for row in wanted[one.number].tolist()]
             connection.register("found_records", _texts(connection, part, careful, rows))
-            connection.execute("insert into looked_up from found_records")
+            connection.execute("insert into looked_up by name from found_records")
             connection.unregister("found_records")
         return "select _file, _row, _raw from looked_up"
 
@@ -105,6 +105,6 @@ def _texts(
         apart.register("wanted", wanted)
         reading = careful(apart, part)
         found: pa.Table = apart.execute(
-            f"from ({reading.records}) semi join wanted using (_file, _row) select _file, _row, _raw"
+            f"select * from ({reading.records}) semi join wanted using (_file, _row)"
         ).to_arrow_table()
         return found
