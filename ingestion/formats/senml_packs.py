@@ -55,9 +55,10 @@ def read(
     files: dict[Kind, list[Member]] = {}
     packs: dict[int, int] = {}
     for member in members:
+        if not elements.fits(member):
+            continue
         found = census(member.path, [*_STRANGE, *(f'"{name}"'.encode() for name in _SELDOM)])
-        is_pattern = any(sign in str(member.path) for sign in "*?[")
-        if is_pattern or not found.is_clean or any(found.words[: len(_STRANGE)]):
+        if not found.is_clean or any(found.words[: len(_STRANGE)]):
             continue
         seldom = zip(_SELDOM, found.words[len(_STRANGE) :], strict=True)
         fields = (*_ALWAYS, *(name for name, times in seldom if times))

@@ -118,8 +118,7 @@ def by_start(members: Sequence[Member]) -> dict[str, list[Member]]:
     """Files that fit the bulk reader, by how they begin: `[`, or one of `ONE_OBJECT`."""
     found: dict[str, list[Member]] = {}
     for member in members:
-        is_pattern = any(sign in str(member.path) for sign in "*?[")
-        if is_pattern or member.path.stat().st_size > _BULK_BYTES:
+        if not fits(member):
             continue
         with member.path.open("rb") as file:
             head = file.read(_PEEK).lstrip()
@@ -129,6 +128,12 @@ def by_start(members: Sequence[Member]) -> dict[str, list[Member]]:
             # A line end further down stops the reader, and the careful way follows.
             found.setdefault(ONE_OBJECT[b"\n" in head.rstrip()], []).append(member)
     return found
+
+
+def fits(member: Member) -> bool:
+    """Whether DuckDB's reader may have a file: it takes signs in a path for a pattern."""
+    is_pattern = any(sign in str(member.path) for sign in "*?[")
+    return not is_pattern and member.path.stat().st_size <= _BULK_BYTES
 
 
 def strictly(
