@@ -12,7 +12,7 @@ stands what DuckDB needs only to parse the file into typed columns, whatever is 
 
 In both, ours and the loop must come to the same number of rows and the same sum.
 
-Run: python -m benchmarks.nested_formats [pages one] [sensorthings ngsi_ld senml lorawan]
+Run: python -m benchmarks.nested_formats [pages one] [sensorthings ngsi_ld senml lorawan] [FILES]
 """
 
 from __future__ import annotations
@@ -204,11 +204,11 @@ def _sum(table: DeltaTable) -> tuple[int, float]:
     return len(values), float(values.sum())
 
 
-def pages(title: str, form: Form, folder: Path) -> None:
+def pages(title: str, form: Form, folder: Path, files: int = FILES) -> None:
     """Compare on many files of a thousand rows, from bytes to Delta."""
     source, made_in = folder / "files", folder / "lakes"
     source.mkdir(parents=True)
-    paths = [write(form.page(number), source / f"{number:04}.json") for number in range(FILES)]
+    paths = [write(form.page(number), source / f"{number:04}.json") for number in range(files)]
     landed = [
         Landed(Offer(path.name, path, _RECEIVED), digest(path), path, path.stat().st_size)
         for path in paths
@@ -217,7 +217,7 @@ def pages(title: str, form: Form, folder: Path) -> None:
     ours = partial(take_to_delta, form, landed, made_in)
     rows = _require_same(_sum(ours()), _sum(loop()))
     megabytes = sum(one.size for one in landed) / 1e6
-    print(f"{title}: {rows:,} rows in {FILES} files, {megabytes:,.0f} MB, from bytes to Delta")
+    print(f"{title}: {rows:,} rows in {files} files, {megabytes:,.0f} MB, from bytes to Delta")
     _print(
         {
             "orjson loop, written by delta-rs": partial(_fresh, loop, made_in),
@@ -286,12 +286,13 @@ def _print(ways: dict[str, Callable[[], object]]) -> None:
 def main(wanted: list[str]) -> None:
     """Write the files and compare."""
     variants = [name for name in VARIANTS if name in wanted] or VARIANTS
+    files = next((int(word) for word in wanted if word.isdigit()), FILES)
     kinds = [kind for kind in FORMS if kind in wanted] or list(FORMS)
     for kind in kinds:
         for title, form in FORMS[kind].items():
             for variant in variants:
                 with tempfile.TemporaryDirectory() as name:
-                    way = pages if variant == "pages" else one
+                    way = partial(pages, files=files) if variant == "pages" else one
                     way(f"{kind}, {title}", form, Path(name) / "made")
 
 
