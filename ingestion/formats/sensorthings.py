@@ -19,8 +19,8 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Member
+from ingestion.formats import sensorthings_carriers, sensorthings_pages
 from ingestion.formats import sensorthings_entities as entities
-from ingestion.formats import sensorthings_pages
 from ingestion.reading import columns, elements, json_atoms, values
 from ingestion.reading.offered import Reading, geojson_point, together
 from lakehouse.contracts import SourceContract
@@ -208,8 +208,8 @@ _OBSERVED: Final = f"""
     _file, _row, atom, time_text, result_text, quality, parameters,
     {_IS_CARRIER} as is_carrier, {_VERDICT} as verdict,
     case when is_carrier then {_RAW} else coalesce(_raw, {_RAW}) end as _raw,
-    coalesce(foi->'$.feature', {sensorthings_pages.PLACES}) as near,
-    {sensorthings_pages.OF_DATASTREAM}"""
+    coalesce(foi->'$.feature', {sensorthings_carriers.PLACES}) as near,
+    {sensorthings_carriers.OF_DATASTREAM}"""
 
 
 def _observations(contract: SourceContract, members: Sequence[Member]) -> str:

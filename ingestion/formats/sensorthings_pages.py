@@ -9,7 +9,7 @@ Source: OGC 18-088 (SensorThings API Part 1, version 1.1), sections 9.3.3 and 12
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,11 +17,12 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.formats import sensorthings_carriers as carriers
 from ingestion.formats import sensorthings_entities as entities
 from ingestion.reading import columns, elements, json_atoms, plain
 from ingestion.reading.offered import Reading, geojson_point, quality
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import identifier, literal
+from lakehouse.duck import identifier
 
 _PEEK: Final = 1 << 16
 """Bytes in which a page shows that its entities carry Observations."""
@@ -47,9 +48,11 @@ def read(
     """
     files = _files(members)
     plain.create(connection, _TABLE, quality_code="varchar", attributes="varchar", near="json")
-    connection.execute(f"create temp table groups ({_NO_GROUP}); {_LISTS}")
+    connection.execute(f"create temp table groups ({carriers.GROUPS}); {_LISTS}")
     for (form, _), found in files.items():
-        elements.strictly(connection, [one.member for one in found], _take, _pages(form))
+        elements.strictly(
+            connection, [one.member for one in found], carriers.take, carriers.pages(form)
+        )
     _say(connection, [one for found in files.values() for one in found])
     fitting = _numbers(connection, _FITTING)
     for (form, keys), found in files.items():
@@ -70,23 +73,12 @@ def read(
         f"""create temp table told as
         select origin, line, before, cut_short, coalesce({by_contract}, {device}) as device,
             coalesce({channel}) as channel, unit, {geojson_point("place")} as point, _file
-        from (select _file, origin, line, before, cut_short, {OF_DATASTREAM},
-            coalesce({PLACES}) as place from groups)"""
+        from (select _file, origin, line, before, cut_short, {carriers.OF_DATASTREAM},
+            coalesce({carriers.PLACES}) as place from groups)"""
     )
     read_quickly = [member for member in members if member.number in whole]
     raw = plain.looked_up(connection, read_quickly, careful)
     return Reading(_RECORDS, _offered(connection, contract), raw, may_be_silent=False), left
-
-
-def _take(pages: str) -> str:
-    """The statements that keep what entities tell, and how many Observations they carry.
-
-    The pages are read twice: a table of them, with its many nested columns, would cost more.
-    """
-    return f"""
-        create or replace temp table things as {_things(pages)};
-        create or replace temp table streams as {_streams(pages)};
-        insert into groups by name {_GROUPS}"""
 
 
 def _insert(seen: str) -> str:
@@ -169,7 +161,9 @@ def _looked_at(member: Member) -> _File:
     if b"\\u" in content:  # a key can be written with escapes
         return _File(member, tuple(_OBSERVATION), None)
     keys = tuple(key for key in entities.OBSERVATION if f'"{key}"'.encode() in content)
-    return _File(member, keys, sum(content.count(f'"{name}"'.encode()) for name in _COLLECTIONS))
+    return _File(
+        member, keys, sum(content.count(f'"{name}"'.encode()) for name in carriers.COLLECTIONS)
+    )
 
 
 def _say(connection: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
@@ -183,150 +177,18 @@ def _say(connection: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
     connection.unregister("found_lists")
 
 
-def _struct(keys: Mapping[str, str]) -> str:
-    return f"struct({', '.join(f'{identifier(key)} {kind}' for key, kind in keys.items())})"
-
-
-_COLLECTIONS: Final = dict.fromkeys((*entities.COLLECTIONS, "dataArray"), "json")
-_OBSERVATION: Final = entities.OBSERVATION | _COLLECTIONS
-# Observations are only counted here, and read later: a table of them would be one copy more.
-_COUNTED: Final = {"Observations": "struct(nothing json)[]"}
-_STREAM: Final = _struct(entities.RARE | _COUNTED)
-_TYPED: Final = _COUNTED | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[]"}
-_GROUP: Final = {"Datastream": "json", "Datastream@iot.navigationLink": "varchar"}
-_PAGE: Final = f"{_struct(entities.RARE | _TYPED | _GROUP)}[]"
-
-
-def _pages(form: str) -> elements.Objects:
-    next_link, link = entities.SHAPE.page["of_page"]
-
-    def query(files: str, number: str) -> str:
-        how = f"columns = {{value: '{_PAGE}', '{next_link}': 'varchar'}}"
-        return f"""select {number} as _file, value, {link} as link
-            from read_json({files}, format = '{form}', records = true, {how})"""
-
-    return query
-
-
-_NOTHING: Final = ", ".join(f"null::{kind} as {name}" for name, kind in entities.CARRIED.items())
-_TOLD: Final = ", ".join(entities.CARRIED)
-_COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
-_AT_MOST: Final = 1 << 21
-_KEY: Final = f"((_file + 1)::bigint * {_AT_MOST} + i) * {_AT_MOST} + j"
-"""SQL of what is the `origin` of an entity's Observations."""
-
-
-_CUT_SHORT: Final = " ".join(
-    f"""when {number} is not null and e."{name}@iot.nextLink" is not null then format(
-        'the server cut {name} short: {{}} are here, more are at {{}}',
-        {number}, e."{name}@iot.nextLink")"""
-    for name, number in (("Datastreams", "n_streams"), ("Observations", "n_seen"))
-)
-
-
-def _entities(source: str, own: str, is_other: str) -> str:
-    """The query of entities: what they tell, and how many their collections have.
-
-    Args:
-        source: Query of entities as `_counted` gives them, with `line` and what they are told.
-        own: Columns that only entities of this level have.
-        is_other: SQL: whether the careful way must read an entity.
-    """
-    return f"""
-        select _file, i, j, line, {entities.TOLD}, e."Observations" as n_seen, {own},
-            case {_CUT_SHORT} end as cut_short, is_nothing or e."Things" is not null
-                or e."MultiDatastreams" is not null or greatest(i, j) >= {_AT_MOST}
-                or n_seen is not null and n_rows is not null or {is_other} as is_other
-        from (select *, {entities.KIND} as kind from ({source}))"""
-
-
-def _before(lengths: str) -> str:
-    """SQL of how many members of a collection stand in a file before those of an entity."""
-    window = "partition by _file order by line rows unbounded preceding"
-    return f"coalesce(sum({lengths}) over ({window}), 0) - coalesce({lengths}, 0)"
-
-
-def _in_page(page: str) -> str:
-    """The query of the entities at the top of pages."""
-    return f"""select * exclude (value), unnest(value) as e, generate_subscripts(value, 1) as i,
-        0 as j from ({page})"""
-
-
-def _in_things(page: str) -> str:
-    """The query of the Datastreams in them."""
-    return f"""select _file, i, unnest(e."Datastreams") as e,
-        generate_subscripts(e."Datastreams", 1) as j from ({_in_page(page)})"""
-
-
-def _counted(found: str, *more: str) -> str:
-    """The query of entities `e` with the length of each list in its place.
-
-    They are sorted because those of each file come by themselves otherwise, and to work on a few
-    of them costs as much as on two thousand.
-    """
-    lists = ("Observations", "Datastreams", "dataArray")
-    kept = ", ".join(
-        f"{literal(key)}: "
-        + f"len(e.{identifier(key)})" * (key in lists)
-        + f"e.{identifier(key)}" * (key not in lists)
-        for key in (*entities.RARE, *more)
-    )
-    return f"""select * replace ({{{kept}}} as e), e is null as is_nothing from ({found})
-        order by _file, i, j"""
-
-
-def _things(page: str) -> str:
-    return _entities(
-        f"""select *, i as line, null::varchar as is_in, {_NOTHING}
-        from ({_counted(_in_page(page), *_GROUP)})""",
-        f"""e."Datastreams" as n_streams, e."dataArray" as n_rows,
-        case when n_rows is not null then e."Datastream" end as datastream, case when n_rows
-        is not null then coalesce({entities.id_in("e." + entities.LINK)}, link) end as link""",
-        "coalesce(n_streams, n_seen, n_rows) is null",
-    )
-
-
-def _streams(page: str) -> str:
-    return _entities(
-        f"""select s.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
-        from ({_counted(_in_things(page))}) s join (
-            select _file, i, count(*) over (partition by _file) as n_things,
-                {_before("n_streams")} as before, {_TOLD} from things) using (_file, i)""",
-        "null::bigint as n_streams, null::bigint as n_rows",
-        'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
-    )
-
-
-# A record's number is its place in the page, or the next free one, collection by collection.
-_GROUPS: Final = f"""
-    select *, {_KEY} as origin, last + case when n_rows is null then {_before("n_seen")}
-        else coalesce(sum(n_seen) over (partition by _file), 0) + {_before("n_rows")} end as before
-    from (select *, count(*) over (partition by _file) as last
-        from (from things union all by name from streams))"""
-
-_THING: Final = entities.text("(datastream->'$.Thing')", *entities.NAME)
-_PROPERTY: Final = entities.text("(datastream->'$.ObservedProperty')", "name")
-_UNIT: Final = entities.text("(datastream->'$.unitOfMeasurement')", *entities.UNIT)
-OF_DATASTREAM: Final = f"""
-    coalesce(thing, {_THING}) as thing,
-    coalesce(datastream_id, {entities.text("datastream", "@iot.id")}, link) as datastream_id,
-    coalesce(datastream_name, {entities.text("datastream", "name")}) as datastream_name,
-    coalesce(property, {_PROPERTY}) as property, coalesce(unit, {_UNIT}) as unit"""
-"""SQL of what is told, also by the Datastream that stands in an Observation or a data array."""
-PLACES: Final = """place, datastream->'$.Thing.Locations[0].location',
-    datastream->'$.observedArea'"""
-"""SQL of where that is, the best first."""
+_OBSERVATION: Final = entities.OBSERVATION | carriers.COLLECTIONS
 
 
 def _members(collection: str, source: str, more: str = "") -> str:
     """The query of the members of a collection, each `o` at its `position`."""
-    return f"""select _file, {_KEY} as origin, *
+    return f"""select _file, {carriers.KEY} as origin, *
         from (select _file, i, j, unnest(e."{collection}") as o,
             generate_subscripts(e."{collection}", 1) as position{more} from ({source}))"""
 
 
 def _plain(source: str) -> str:
-    """The query of the Observations that can be taken as they are.
+    """The query of Observations; those without a `t` cannot be taken as they are.
 
     Args:
         source: Query of `_file`, `origin`, `position`, `time_text`, `result_text`, `atom`,
@@ -339,7 +201,7 @@ def _plain(source: str) -> str:
             {json_atoms.cell("quality")} as quality_code,
             case when parameters is not null
                 then '{{"parameters":' || parameters::varchar || '}}' end as attributes
-        from (select *, {plain.instant("time_text")} as t from ({source})) where t is not null"""
+        from (select *, {plain.instant("time_text")} as t from ({source}))"""
 
 
 def _kinds(
@@ -350,9 +212,14 @@ def _kinds(
         """select bool_or(n_seen > 0 and j > 0), bool_or(n_seen > 0 and j = 0),
             bool_or(n_rows > 0) from groups"""
     ).fetchall()[0]
-    carrier = f'struct("Observations" {_struct({key: _OBSERVATION[key] for key in keys})}[])[]'
-    inner = (f'struct("Datastreams" {carrier})[]', lambda page: _seen(_in_things(page), keys))
-    outer = (carrier, lambda page: _seen(_in_page(page), keys))
+    carrier = (
+        f'struct("Observations" {carriers.struct({key: _OBSERVATION[key] for key in keys})}[])[]'
+    )
+    inner = (
+        f'struct("Datastreams" {carrier})[]',
+        lambda page: _seen(carriers.in_things(page), keys),
+    )
+    outer = (carrier, lambda page: _seen(carriers.in_page(page), keys))
     arrays = ('struct(components json, "dataArray" json[][])[]', _cells)
     wanted = [(has_inner, inner), (has_outer, outer), (has_arrays, arrays)]
     return [_observations(form, *one) for is_there, one in wanted if is_there]
@@ -386,7 +253,7 @@ def _seen(source: str, keys: Sequence[str]) -> str:
     )
 
 
-_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *_COLLECTIONS)
+_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *carriers.COLLECTIONS)
 
 
 def rows_of_array(source: str) -> str:
@@ -427,7 +294,7 @@ _PLACES_IN_ARRAY: Final = ", ".join(
 
 def _cells(page: str) -> str:
     """The query of the plain Observations of data arrays."""
-    listed = f"select *, {_COMPONENTS} as names from ({_in_page(page)})"
+    listed = f"select *, {carriers.COMPONENTS} as names from ({carriers.in_page(page)})"
     placed = f"select *, {_PLACES_IN_ARRAY}, len(names) as width from ({listed})"
     more = ", width, " + ", ".join(f"at_{name}" for name in _NAMES)
     return _plain(
@@ -449,11 +316,5 @@ _WHOLE: Final = f"""
             count(n_streams) + count(n_seen) + count(n_rows) as lists_read
         from groups group by _file having not bool_or(is_other))
     join lists using (_file)
-    left join (select _file, count(*) as found from {_TABLE} group by _file) using (_file)
+    left join (select _file, count(t) as found from {_TABLE} group by _file) using (_file)
     where expected = coalesce(found, 0) and lists_read = coalesce(n_lists, lists_read)"""
-_NO_GROUP: Final = ", ".join(
-    [f"{name} {kind}" for name, kind in entities.CARRIED.items()]
-    + [f"{name} bigint" for name in ("i", "j", "line", "origin", "before")]
-    + [f"{name} bigint" for name in ("n_streams", "n_seen", "n_rows", "last")]
-    + ["_file integer", "datastream json", "link varchar", "cut_short varchar", "is_other boolean"]
-)

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from ingestion.formats import ngsi, senml, sensorthings
-from ingestion.reading import elements
+from ingestion.formats import (
+    ngsi,
+    ngsi_temporal,
+    senml,
+    senml_packs,
+    sensorthings,
+    sensorthings_pages,
+)
 from tests.unit.ingestion.lake import column, new_lake
 
-T = "2026-03-01T10:00:00Z"
 HOT = [21.5, 999, 22]
 """The second is above what the contract allows."""
 PAGES: dict[str, Any] = {
@@ -49,6 +54,9 @@ PAGES: dict[str, Any] = {
     ],
 }
 
+QUICK = {"sensorthings": sensorthings_pages, "ngsi_ld": ngsi_temporal, "senml": senml_packs}
+CAREFUL = {"sensorthings": sensorthings, "ngsi_ld": ngsi, "senml": senml}
+
 
 def taken(folder, form: str, text: str) -> tuple[list[Any], int]:
     """What quarantine shows after a file was taken, and the rows that landed."""
@@ -66,7 +74,8 @@ def taken(folder, form: str, text: str) -> tuple[list[Any], int]:
 def test_a_broken_row_is_shown_as_the_careful_reader_has_it(tmp_path, monkeypatch, form):
     text = json.dumps(PAGES[form])
     quick, landed = taken(tmp_path / "quick", form, text)
-    monkeypatch.setattr(elements, "_BULK_BYTES", -1)
+    module = QUICK[form]
+    monkeypatch.setattr(module, "read", lambda connection, members, *_: (None, list(members)))
     assert (quick, landed) == taken(tmp_path / "careful", form, text)
     ((rule, raw, _),) = quick
     assert rule == "value_above_maximum"
@@ -76,7 +85,7 @@ def test_a_broken_row_is_shown_as_the_careful_reader_has_it(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("form", PAGES)
 def test_plain_files_are_read_the_quick_way_and_others_by_themselves(lake, monkeypatch, form):
-    module = {"sensorthings": sensorthings, "ngsi_ld": ngsi, "senml": senml}[form]
+    module = CAREFUL[form]
     left: list[int] = []
     careful = module._read_carefully
 
