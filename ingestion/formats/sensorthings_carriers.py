@@ -24,11 +24,18 @@ GROUPS: Final = ", ".join(
 def take(page: str) -> str:
     """The statements that keep what entities tell, and how many Observations they carry.
 
-    The pages are read twice: a table of them, with its many nested columns, would cost more.
+    What is found is sorted because the entities of each file come by themselves otherwise, and to
+    work on a few of them costs as much as on two thousand.
     """
+    stream = f"{{'e': {_counted('s', *entities.RARE)}, 'is_nothing': s is null}}"
     return f"""
-        create or replace temp table things as {_things(page)};
-        create or replace temp table streams as {_streams(page)};
+        create or replace temp table found as
+        select _file, link, i, {_counted("e", *entities.RARE, *_GROUP)} as e,
+            e is null as is_nothing,
+            list_transform(e."Datastreams", lambda s: {stream}) as streams
+        from ({in_page(page)}) order by _file, i;
+        create or replace temp table things as {_THINGS};
+        create or replace temp table streams as {_STREAMS};
         insert into groups by name {_GROUPS}"""
 
 
@@ -78,7 +85,8 @@ def _entities(source: str, own: str, is_other: str) -> str:
     """The query of entities: what they tell, and how many their collections have.
 
     Args:
-        source: Query of entities as `_counted` gives them, with `line` and what they are told.
+        source: Query of entities `e`, counted, with `_file`, their places `i` and `j`, `line`,
+            `is_nothing` and what they are told.
         own: Columns that only entities of this level have.
         is_other: SQL: whether the careful way must read an entity.
     """
@@ -108,45 +116,32 @@ def in_things(page: str) -> str:
         generate_subscripts(e."Datastreams", 1) as j from ({in_page(page)})"""
 
 
-def _counted(found: str, *more: str) -> str:
-    """The query of entities `e` with the length of each list in its place.
-
-    They are sorted because those of each file come by themselves otherwise, and to work on a few
-    of them costs as much as on two thousand.
-    """
+def _counted(entity: str, *keys: str) -> str:
+    """SQL of an entity's keys, with the length of each list in its place."""
     lists = ("Observations", "Datastreams", "dataArray")
-    kept = ", ".join(
-        f"{literal(key)}: "
-        + f"len(e.{identifier(key)})" * (key in lists)
-        + f"e.{identifier(key)}" * (key not in lists)
-        for key in (*entities.RARE, *more)
-    )
-    return f"""select * replace ({{{kept}}} as e), e is null as is_nothing from ({found})
-        order by _file, i, j"""
+    values = ((key, f"{entity}.{identifier(key)}") for key in keys)
+    kept = (f"{literal(key)}: {f'len({at})' if key in lists else at}" for key, at in values)
+    return f"{{{', '.join(kept)}}}"
 
 
-def _things(page: str) -> str:
-    return _entities(
-        f"""select *, i as line, null::varchar as is_in, {_NOTHING}
-        from ({_counted(in_page(page), *_GROUP)})""",
-        f"""e."Datastreams" as n_streams, e."dataArray" as n_rows,
+_THINGS: Final = _entities(
+    f"""select * exclude (streams), 0 as j, i as line, null::varchar as is_in, {_NOTHING}
+        from found""",
+    f"""e."Datastreams" as n_streams, e."dataArray" as n_rows,
         case when n_rows is not null then e."Datastream" end as datastream, case when n_rows
         is not null then coalesce({entities.id_in("e." + entities.LINK)}, link) end as link""",
-        "coalesce(n_streams, n_seen, n_rows) is null",
-    )
-
-
-def _streams(page: str) -> str:
-    return _entities(
-        f"""select s.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
-        from ({_counted(in_things(page))}) s join (
+    "coalesce(n_streams, n_seen, n_rows) is null",
+)
+_STREAMS: Final = _entities(
+    f"""select _file, i, j, s.e as e, s.is_nothing as is_nothing, n_things + before + j as line,
+            'Datastreams' as is_in, {_TOLD}
+        from (select _file, i, unnest(streams) as s, generate_subscripts(streams, 1) as j
+            from found) join (
             select _file, i, count(*) over (partition by _file) as n_things,
                 {_before("n_streams")} as before, {_TOLD} from things) using (_file, i)""",
-        "null::bigint as n_streams, null::bigint as n_rows",
-        'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
-    )
-
-
+    "null::bigint as n_streams, null::bigint as n_rows",
+    'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
+)
 # A record's number is its place in the page, or the next free one, collection by collection.
 _GROUPS: Final = f"""
     select *, {KEY} as origin, last + case when n_rows is null then {_before("n_seen")}
