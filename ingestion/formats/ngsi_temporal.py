@@ -141,14 +141,14 @@ def _rows(entities: str, others: Sequence[str], named: Sequence[str]) -> str:
                         or starts_with(one.type, 'Geo') or starts_with(one.type, 'geo:'), false)
                 end as is_odd
         from (
-            select * exclude (ones), unnest(ones) as one
+            select * exclude (ones, instances), unnest(ones) as one
             from (
                 select * exclude (entry), entry.key as key, entry.value as whole,
                     key in ({", ".join(literal(name) for name in named)}) as is_named,
                     left(whole::varchar, 1) as sign, coalesce(sign = '[', false) as is_list,
                     is_list and {_MAY_BE_OTHER} as is_strange,
-                    coalesce(case when is_list then from_json(whole, '{_SHAPE}') end, [null])
-                        as ones
+                    case when is_list then from_json(whole, '{_SHAPE}') end as instances,
+                    case when len(instances) > 0 then instances else [null] end as ones
                 from (
                     select * exclude (entries), unnest(list_append(entries, null)) as entry
                     from (

@@ -195,6 +195,13 @@ def test_ngsi_ld(read, monkeypatch, texts):
         assert verdicts(of(number, quick)) == verdicts(of(number, careful)), text
 
 
+def test_an_empty_list_has_a_number_in_ngsi_ld(read, monkeypatch):
+    first, second = ENTITIES["temporal"]
+    text = json.dumps([first | {"none": []}, second])
+    quick, careful = both(read, monkeypatch, "ngsi_ld", [text])
+    assert quick == careful
+
+
 @FEW
 @given(many(PACKS))
 def test_senml(read, monkeypatch, texts):
