@@ -1,16 +1,16 @@
 """Documents of nested JSON formats, by their specifications, and the plain loops that read them.
 
 Sources: OGC SensorThings API 1.1; ETSI GS CIM 009 (NGSI-LD temporal); RFC 8428 (SenML); the uplink
-event of ChirpStack v4. Each generator is deterministic and holds `ROWS` observations.
+event of ChirpStack v4. Each generator is deterministic; what is told by a number (things, streams,
+packs, uplinks) is another one under another number, so that no two rows are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-ROWS = 200_000
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _INSTANT = datetime.fromisoformat
 CHANNELS = {"temperature": "Cel", "humidity": "%", "battery": "V"}
@@ -51,13 +51,13 @@ def _datastream(number: int, **more: object) -> dict[str, object]:
     } | more
 
 
-def expanded() -> Iterator[object]:
-    """A page of Things with Datastreams and Observations, without links (18-088, 9.3.3.1)."""
+def expanded(things: Sequence[int], minutes: int) -> Iterator[object]:
+    """A page of Things with two Datastreams each and a row for each minute (18-088, 9.3.3.1)."""
 
     def streams(thing: int) -> list[dict[str, object]]:
         return [
             _datastream(
-                number, Observations=[_observation(number, minute) for minute in range(1000)]
+                number, Observations=[_observation(number, minute) for minute in range(minutes)]
             )
             for number in (2 * thing, 2 * thing + 1)
         ]
@@ -65,7 +65,7 @@ def expanded() -> Iterator[object]:
     yield {
         "value": [
             {"@iot.id": thing, "name": f"mast-{thing}", "Datastreams": streams(thing)}
-            for thing in range(ROWS // 2000)
+            for thing in things
         ]
     }
 
@@ -80,20 +80,20 @@ def expanded_loop(page: Json) -> Iterator[Row]:
                 yield device, channel, _INSTANT(one["phenomenonTime"]), one["result"]
 
 
-def data_array() -> Iterator[object]:
-    """Observations as `resultFormat=dataArray` (18-088, 12.2)."""
+def data_array(streams: Sequence[int], minutes: int) -> Iterator[object]:
+    """Observations of Datastreams as `resultFormat=dataArray` (18-088, 12.2)."""
     yield {
         "value": [
             {
                 "Datastream": _datastream(number, Thing={"@iot.id": number, "name": f"m-{number}"}),
                 "components": ["@iot.id", "phenomenonTime", "resultTime", "result"],
-                "dataArray@iot.count": 1000,
+                "dataArray@iot.count": minutes,
                 "dataArray": [
                     [number * 1000 + minute, _time(minute), _time(minute), _value(number + minute)]
-                    for minute in range(1000)
+                    for minute in range(minutes)
                 ],
             }
-            for number in range(ROWS // 1000)
+            for number in streams
         ]
     }
 
@@ -109,8 +109,8 @@ def data_array_loop(page: Json) -> Iterator[Row]:
             yield device, channel, _INSTANT(cells[time]), cells[result]
 
 
-def temporal() -> Iterator[object]:
-    """The temporal evolution of entities, normalized (CIM 009, 4.5.6 and 4.5.7)."""
+def temporal(entities: Sequence[int], minutes: int) -> Iterator[object]:
+    """The temporal evolution of entities with two attributes (CIM 009, 4.5.6 and 4.5.7)."""
     yield [
         {
             "id": f"urn:ngsi-ld:WeatherObserved:{number}",
@@ -130,11 +130,11 @@ def temporal() -> Iterator[object]:
                     "unitCode": code,
                     "instanceId": f"urn:ngsi-ld:instance:{number}-{place}-{minute}",
                 }
-                for minute in range(1000)
+                for minute in range(minutes)
             ]
             for place, (channel, code) in enumerate(list(CODES.items())[:2])
         }
-        for number in range(ROWS // 2000)
+        for number in entities
     ]
 
 
@@ -148,10 +148,10 @@ def temporal_loop(entities: Json) -> Iterator[Row]:
                     yield device, channel, _INSTANT(one["observedAt"]), one["value"]
 
 
-def packs() -> Iterator[object]:
-    """SenML packs (RFC 8428, 5.1.2 and 5.1.3), as gateways write them one a line."""
+def packs(numbers: Sequence[int], minutes: int) -> Iterator[object]:
+    """SenML packs with two records for each minute (RFC 8428, 5.1.2 and 5.1.3)."""
     began = int(_BEGAN.timestamp())
-    for pack in range(ROWS // 20):
+    for pack in numbers:
         records: list[dict[str, object]] = [
             {
                 "n": channel,
@@ -159,10 +159,10 @@ def packs() -> Iterator[object]:
                 "t": number * 60,
                 "v": _value(pack + number),
             }
-            for number in range(10)
+            for number in range(minutes)
             for channel, unit in list(CHANNELS.items())[:2]
         ]
-        base = {"bn": f"urn:dev:ow:{pack % 500:016x}:", "bt": began + pack // 500 * 600}
+        base = {"bn": f"urn:dev:ow:{pack % 500:016x}:", "bt": began + pack // 500 * minutes * 60}
         records[0] = base | records[0]
         yield records
 
@@ -177,9 +177,9 @@ def packs_loop(pack: Json) -> Iterator[Row]:
         yield device, channel, time, record["v"]
 
 
-def uplinks() -> Iterator[object]:
-    """Uplinks of ChirpStack v4 with decoded values, one a line."""
-    for number in range(ROWS // 3):
+def uplinks(numbers: Sequence[int]) -> Iterator[object]:
+    """Uplinks of ChirpStack v4 with three decoded values each."""
+    for number in numbers:
         yield {
             "deduplicationId": f"{number:08x}-0000-4000-8000-{number:012x}",
             "time": f"{_BEGAN + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S.123456}+00:00",

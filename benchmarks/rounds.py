@@ -11,7 +11,7 @@ def compare(
     ways: Mapping[str, Callable[[], object]],
     rounds: int = 5,
     fewer: Mapping[str, int] | None = None,
-) -> None:
+) -> dict[str, float]:
     """Print the median seconds of each way, its ratio to the first, and its processor seconds.
 
     Processor seconds are those of all threads of this process: on a busy machine they say more.
@@ -20,6 +20,9 @@ def compare(
         ways: What to time, by name; each is run once before the clock counts.
         rounds: Rounds of all ways in turn.
         fewer: Rounds of ways that take minutes, by name.
+
+    Returns:
+        The median seconds of each way.
     """
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(rounds + 1):
@@ -31,12 +34,14 @@ def compare(
             if number:
                 taken[name].append((time.perf_counter() - began[0], time.process_time() - began[1]))
     first = median(seconds for seconds, _ in taken[next(iter(taken))])
+    medians = {}
     for name, found in taken.items():
         seconds, busy = zip(*found, strict=True)
-        middle = median(seconds)
+        medians[name] = middle = median(seconds)
         spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
         print(
             f"{name:45} {middle:8.3f} s  ({spread})  {middle / first:5.2f}"
             f"  processor {median(busy):7.3f} s"
             + (f"  {len(found)} rounds" if len(found) < rounds else "")
         )
+    return medians

@@ -31,6 +31,7 @@ _CHUNK: Final = 1 << 20
 _FREE: Final = 1 << 20
 _AHEAD: Final = 256 << 20
 """Unpacked bytes after which the ratio must hold for the part that was read, not only in all."""
+_PACKED: Final = (".gz", ".tgz", ".tar", ".zip")
 _ENTRY: Final = b"PK\x01\x02"
 _DAMAGE: Final = (
     OSError,
@@ -62,6 +63,8 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
     name = landed.offer.name.lower()
     if landed.size == 0:
         raise _refuse(landed, "the delivery is empty (0 bytes)")
+    if not name.endswith(_PACKED):
+        return [(None, landed.path)]
     scratch.mkdir(parents=True, exist_ok=True)
     try:
         if name.endswith((".tar.gz", ".tgz")):
@@ -70,13 +73,11 @@ def unpack(landed: Landed, scratch: Path) -> list[tuple[str | None, Path]]:
             return _untar(landed, landed.path, scratch)
         if name.endswith(".gz"):
             return [(None, _gunzip(landed, scratch / "plain"))]
-        if name.endswith(".zip"):
-            return _unzip(landed, scratch)
+        return _unzip(landed, scratch)
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise unreadable(landed.offer.name, error) from error
         raise _refuse(landed, f"the archive is damaged: {error}") from error
-    return [(None, landed.path)]
 
 
 def unreadable(place: str, error: Exception) -> SourceUnavailable:

@@ -46,10 +46,16 @@ def losses(rows: str, group: str = "'all'") -> str:
     window = "partition by grouped, device, session order by heard, f_cnt"
     return f"""
         with uplinks as (
-            select distinct {group} as grouped, device, phenomenon_time as heard,
-                coalesce(attributes->>'$.session', '') as session,
-                try_cast(attributes->>'$.f_cnt' as bigint) as f_cnt
-            from {rows} where contains(attributes, '"f_cnt":')
+            select distinct grouped, device, heard, coalesce(told[1], '') as session,
+                try_cast(told[2] as bigint) as f_cnt
+            from (
+                select *, json_extract_string(attributes, ['$.session', '$.f_cnt']) as told
+                from (
+                    -- An uplink gives many rows: its attributes are taken apart once.
+                    select distinct {group} as grouped, device, phenomenon_time as heard, attributes
+                    from {rows} where contains(attributes, '"f_cnt":')
+                )
+            )
         ),
         laid as (
             select *, lag(f_cnt) over ({window}) as before, lead(f_cnt) over ({window}) as after

@@ -15,13 +15,15 @@ Attribute Representation", "Geospatial properties of entities" and "Notification
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
+from ingestion.formats import ngsi_temporal
 from ingestion.reading import clocks, columns, instances, json_atoms
-from ingestion.reading.offered import Reading, geojson_point
+from ingestion.reading.offered import Reading, geojson_point, together
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
@@ -48,6 +50,27 @@ def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> Reading:
     """Read entities."""
+    careful = partial(_read_carefully, contract)
+    if contract.delivery.framing == "lines":
+        return careful(connection, members)
+    quick, left = ngsi_temporal.read(
+        connection,
+        members,
+        lambda objects: _entities(objects, contract, members),
+        _no_attributes(contract),
+        [channel.delivered_as for channel in contract.channels],
+        careful,
+    )
+    readings = [quick] if quick else []
+    if left:
+        readings.append(careful(connection, left))
+    return together(readings)
+
+
+def _read_carefully(
+    contract: SourceContract, connection: duckdb.DuckDBPyConnection, members: Sequence[Member]
+) -> Reading:
+    """Read entities, whatever they are."""
 
     def query(objects: str) -> str:
         return carried(objects, contract, members)
@@ -113,11 +136,15 @@ _PAIRS: Final = """list_transform(from_json(list[1].values, '[["json"]]'), lambd
 """SQL of the instances that temporalValues write as pairs of value and time."""
 
 
+def _no_attributes(contract: SourceContract) -> tuple[str, ...]:
+    """Keys of an entity that are no attributes which measure."""
+    time = contract.delivery.time
+    return (*_MEMBERS, *((*time.columns, *time.end_columns) if time else ()))
+
+
 def _attributes(objects: str, contract: SourceContract, members: Sequence[Member]) -> str:
     """The query of attributes: `ones` are its instances, null where it is a bare value."""
-    time = contract.delivery.time
-    others = (*_MEMBERS, *((*time.columns, *time.end_columns) if time else ()))
-    listed = ", ".join(literal(name) for name in others)
+    listed = ", ".join(literal(name) for name in _no_attributes(contract))
     first = f"coalesce({_TOLD}, {_AGGREGATED})".replace("one.", "list[1].")
     return f"""
         select * exclude (list, sign, whole),

@@ -10,13 +10,15 @@ Source: RFC 8428, sections 4 (fields, resolving) and 12.3.1 (labels that end in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
+from ingestion.formats import senml_packs
 from ingestion.reading import clocks, documents, json_atoms
-from ingestion.reading.offered import Reading
+from ingestion.reading.offered import Reading, together
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem
@@ -58,6 +60,19 @@ def read(
     Raises:
         DeliveryRefused: The contract's pattern on names has no group `device`.
     """
+    split = _split(contract)
+    careful = partial(_read_carefully, contract)
+    quick, left = senml_packs.read(connection, members, contract, split, careful)
+    readings = [quick] if quick else []
+    if left:
+        readings.append(careful(connection, left))
+    return together(readings)
+
+
+def _read_carefully(
+    contract: SourceContract, connection: duckdb.DuckDBPyConnection, members: Sequence[Member]
+) -> Reading:
+    """Read packs, whatever they hold."""
     split = _split(contract)
     documents.load_texts(connection, members, contract)
     connection.execute(

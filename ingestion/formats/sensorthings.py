@@ -13,15 +13,16 @@ Source: OGC 18-088 (SensorThings API Part 1, version 1.1), sections 8.2, 9.3.3 a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import duckdb
 
 from ingestion.deliveries import Member
+from ingestion.formats import sensorthings_carriers, sensorthings_pages
 from ingestion.formats import sensorthings_entities as entities
-from ingestion.formats import sensorthings_pages
 from ingestion.reading import columns, elements, json_atoms, values
-from ingestion.reading.offered import Reading, geojson_point
+from ingestion.reading.offered import Reading, geojson_point, together
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
@@ -62,31 +63,26 @@ def read(
     connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
 ) -> Reading:
     """Read responses."""
+    careful = partial(_read_carefully, contract)
+    if contract.delivery.framing == "lines":
+        return careful(connection, members)
+    quick, left = sensorthings_pages.read(connection, members, contract, careful)
+    readings = [quick] if quick else []
+    if left:
+        readings.append(careful(connection, left))
+    return together(readings)
+
+
+def _read_carefully(
+    contract: SourceContract, connection: duckdb.DuckDBPyConnection, members: Sequence[Member]
+) -> Reading:
+    """Go from collection to collection, whatever they are."""
     kept = ", ".join(f"{name} {kind}" for name, (kind, _) in _KEPT.items())
     connection.execute(f"create temp table elements ({kept}, carrier bigint)")
     told = ", ".join(f"{name} {kind}" for name, kind in entities.CARRIED.items())
     connection.execute(
         f"create temp table carriers (carrier bigint, before bigint, is_in varchar, {told})"
     )
-    left = members
-    if contract.delivery.framing == "document":
-        left = sensorthings_pages.load(connection, members)
-    if left:
-        _load_carefully(connection, left, contract)
-    if contract.delivery.framing == "document":
-        connection.execute(sensorthings_pages.CUT_SHORT)
-    connection.execute(_observations(contract, members))
-    return Reading(
-        values.records("observations", contract),
-        values.offer(connection, contract, "observations"),
-        may_be_silent=False,
-    )
-
-
-def _load_carefully(
-    connection: duckdb.DuckDBPyConnection, members: Sequence[Member], contract: SourceContract
-) -> None:
-    """Go from collection to collection, whatever they are."""
     names = ", ".join(("carrier", "is_in", *entities.CARRIED))
     elements.load(connection, members, contract, entities.SHAPE, "elements", _keep)
     for collection in (*entities.COLLECTIONS, "dataArray"):
@@ -97,6 +93,12 @@ def _load_carefully(
             connection.execute(_rows_of_array(contract) if is_array else _children(contract))
             connection.execute(_emptied(collection, condition))
     connection.execute("drop table if exists parents")
+    connection.execute(_observations(contract, members))
+    return Reading(
+        values.records("observations", contract),
+        values.offer(connection, contract, "observations"),
+        may_be_silent=False,
+    )
 
 
 _STRUCTURE: Final = ", ".join(f'"{key}": "{kind}"' for key, kind in entities.RARE.items())
@@ -206,8 +208,8 @@ _OBSERVED: Final = f"""
     _file, _row, atom, time_text, result_text, quality, parameters,
     {_IS_CARRIER} as is_carrier, {_VERDICT} as verdict,
     case when is_carrier then {_RAW} else coalesce(_raw, {_RAW}) end as _raw,
-    coalesce(foi->'$.feature', {sensorthings_pages.PLACES}) as near,
-    {sensorthings_pages.OF_DATASTREAM}"""
+    coalesce(foi->'$.feature', {sensorthings_carriers.PLACES}) as near,
+    {sensorthings_carriers.OF_DATASTREAM}"""
 
 
 def _observations(contract: SourceContract, members: Sequence[Member]) -> str:

@@ -9,14 +9,19 @@ Source: OGC 18-088 (SensorThings API Part 1, version 1.1), sections 9.3.3 and 12
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from ingestion.deliveries import Member
+from ingestion.formats import sensorthings_carriers as carriers
 from ingestion.formats import sensorthings_entities as entities
-from ingestion.reading import elements, json_atoms
+from ingestion.reading import columns, elements, json_atoms, plain
+from ingestion.reading.offered import Reading, geojson_point, quality
+from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
 _PEEK: Final = 1 << 16
@@ -24,54 +29,125 @@ _PEEK: Final = 1 << 16
 _SIGNS: Final = (b'"Observations"', b'"dataArray"')
 
 
-def load(connection: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> list[Member]:
-    """Insert into `elements` and `carriers` what such pages hold; afterwards comes `CUT_SHORT`.
+_TABLE: Final = "observed"
+"""The Observations of such pages."""
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    members: Sequence[Member],
+    contract: SourceContract,
+    careful: plain.Careful,
+) -> tuple[Reading | None, list[Member]]:
+    """Read such pages.
 
     A key that is not read may stand twice in an Observation.
 
     Returns:
-        The files that are left to the careful way.
+        What they hold, if there are any, and the files that are left to the careful way.
     """
-    files = elements.by_start([member for member in members if _is_likely(member)])
-    connection.execute(f"create temp table pages (_file integer, value {_PAGE}, link varchar)")
-    for form in elements.ONE_OBJECT:
+    files = _files(members)
+    plain.create(connection, _TABLE, quality_code="varchar", attributes="varchar", near="json")
+    connection.execute(f"create temp table groups ({carriers.GROUPS}); {_LISTS}")
+    for (form, _), found in files.items():
         elements.strictly(
-            connection, files.get(form, []), lambda page: f"insert into pages {page}", _pages(form)
+            connection, [one.member for one in found], carriers.take, carriers.pages(form)
         )
-    for table, query in (("things", _THINGS), ("streams", _STREAMS), ("groups", _GROUPS)):
-        connection.execute(f"create temp table {table} as {query}")
-    connection.execute(f"insert into carriers by name {_CARRIERS}")
+    _say(connection, [one for found in files.values() for one in found])
     fitting = _numbers(connection, _FITTING)
-    for form in elements.ONE_OBJECT:
-        pages = [member for member in files.get(form, []) if member.number in fitting]
-        _load_observations(connection, pages, form)
-    connection.execute(f"insert into elements by name {_ROWS_OF_ARRAYS}")
-    whole = fitting - _numbers(connection, _OTHER_FILES)
+    for (form, keys), found in files.items():
+        pages = [one.member for one in found if one.member.number in fitting]
+        for query in _kinds(connection, form, keys):
+            elements.strictly(connection, pages, _insert, query)
+    whole = _numbers(connection, _WHOLE)
     left = [member for member in members if member.number not in whole]
-    if left:
-        numbers = ", ".join(str(member.number) for member in left)
-        for table in ("elements", "groups"):
-            connection.execute(f"delete from {table} where _file in ({numbers})")
-    for table in ("pages", "things", "streams"):
-        connection.execute(f"drop table {table}")
-    return left
+    for table in (_TABLE, "groups"):
+        plain.without(connection, table, left)
+    if not whole:
+        return None, left
+    names = contract.delivery.sensorthings
+    by_contract = columns.device(contract, members, lambda name: "null::varchar")
+    device = "thing, " * (names.device == "thing") + "datastream_id, datastream_name"
+    channel = "property, " * (names.channel == "observed_property") + "datastream_name, 'result'"
+    connection.execute(
+        f"""create temp table told as
+        select origin, line, before, cut_short, coalesce({by_contract}, {device}) as device,
+            coalesce({channel}) as channel, unit, {geojson_point("place")} as point, _file
+        from (select _file, origin, line, before, cut_short, {carriers.OF_DATASTREAM},
+            coalesce({carriers.PLACES}) as place from groups)"""
+    )
+    read_quickly = [member for member in members if member.number in whole]
+    raw = plain.looked_up(connection, read_quickly, careful)
+    return Reading(_RECORDS, _offered(connection, contract), raw, may_be_silent=False), left
 
 
-def _load_observations(
-    connection: duckdb.DuckDBPyConnection, pages: Sequence[Member], form: str
-) -> None:
-    levels = connection.execute("select distinct j > 0 from groups where n_seen > 0").fetchall()
-    for (is_inner,) in levels:
-        elements.strictly(
-            connection,
-            pages,
-            lambda seen: f"insert into elements by name {seen}",
-            _observations(form, is_inner=is_inner),
-        )
+def _insert(seen: str) -> str:
+    return f"insert into {_TABLE} by name {seen}"
+
+
+_RECORDS: Final = f"""
+    select s._file, before + s._row as _row, null::varchar as _raw
+    from {_TABLE} s join told using (origin)
+    union all
+    select _file, line as _row, null::varchar as _raw from told where cut_short is not null"""
+
+
+def _offered(connection: duckdb.DuckDBPyConnection, contract: SourceContract) -> str:
+    """The query of the rows, without the columns that no page tells."""
+    has_place, has_quality, has_attributes, is_cut_short = connection.execute(
+        f"""select count(near), count(quality_code), count(attributes),
+            (select count(cut_short) from told)
+        from {_TABLE}"""
+    ).fetchall()[0]
+    more = ""
+    if has_quality:
+        more += f", {quality(contract.delivery.quality, 'quality_code')} as quality, quality_code"
+    if has_attributes:
+        more += ", attributes"
+    place = "point"
+    if has_place:
+        place = f"case when near is not null then {geojson_point('near')} else point end"
+    if has_place or connection.execute("select count(point) from told").fetchall()[0][0]:
+        more += ", place.lon as longitude, place.lat as latitude"
+    rows = f"""
+        select _file, _row, device, channel, t, cell, value, text, unit, result_time{more}
+        from (select s.* replace (before + s._row as _row), device, channel, unit, {place} as place
+            from {_TABLE} s join told using (origin))"""
+    if not is_cut_short:
+        return rows
+    return f"""{rows} union all by name
+        select _file, line as _row, device, 'truncated' as rule, cut_short as reason
+        from told where cut_short is not null"""
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection, query: str) -> set[int]:
     return {row[0] for row in connection.execute(query).fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A page, as its bytes look.
+
+    Attributes:
+        member: The file.
+        keys: The keys that an Observation in it may have; one that stands nowhere is not read.
+        lists: How often the names of lists stand in it; null if escapes may hide some.
+    """
+
+    member: Member
+    keys: tuple[str, ...]
+    lists: int | None
+
+
+def _files(members: Sequence[Member]) -> dict[tuple[str, tuple[str, ...]], list[_File]]:
+    """Files whose entities seem to carry Observations, by their form and keys."""
+    found: dict[tuple[str, tuple[str, ...]], list[_File]] = {}
+    starts = elements.by_start([member for member in members if _is_likely(member)])
+    for form in elements.ONE_OBJECT:
+        for member in starts.get(form, []):
+            file = _looked_at(member)
+            found.setdefault((form, file.keys), []).append(file)
+    return found
 
 
 def _is_likely(member: Member) -> bool:
@@ -80,151 +156,104 @@ def _is_likely(member: Member) -> bool:
     return any(sign in head for sign in _SIGNS)
 
 
-def _struct(keys: Mapping[str, str]) -> str:
-    return f"struct({', '.join(f'{identifier(key)} {kind}' for key, kind in keys.items())})"
+def _looked_at(member: Member) -> _File:
+    content = member.path.read_bytes()
+    if b"\\u" in content:  # a key can be written with escapes
+        return _File(member, tuple(_OBSERVATION), None)
+    keys = tuple(key for key in entities.OBSERVATION if f'"{key}"'.encode() in content)
+    return _File(
+        member, keys, sum(content.count(f'"{name}"'.encode()) for name in carriers.COLLECTIONS)
+    )
 
 
-_COLLECTIONS: Final = dict.fromkeys((*entities.COLLECTIONS, "dataArray"), "json")
-# Observations are only counted here, and read later: a table of them would be one copy more.
-_COUNTED: Final = {"Observations": "struct(nothing json)[]"}
-_STREAM: Final = _struct(entities.RARE | _COUNTED)
-_TYPED: Final = _COUNTED | {"Datastreams": f"{_STREAM}[]", "dataArray": "json[][]"}
-_GROUP: Final = {"Datastream": "json", "Datastream@iot.navigationLink": "varchar"}
-_PAGE: Final = f"{_struct(entities.RARE | _TYPED | _GROUP)}[]"
+def _say(connection: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
+    """Insert into `lists` how often the names of lists stand in files."""
+    found = {
+        "_file": pa.array([one.member.number for one in files], pa.int32()),
+        "n_lists": pa.array([one.lists for one in files], pa.int64()),
+    }
+    connection.register("found_lists", pa.table(found))
+    connection.execute("insert into lists from found_lists")
+    connection.unregister("found_lists")
 
 
-def _pages(form: str) -> elements.Objects:
-    next_link, link = entities.SHAPE.page["of_page"]
-
-    def query(files: str, number: str) -> str:
-        how = f"columns = {{value: '{_PAGE}', '{next_link}': 'varchar'}}"
-        return f"""select {number} as _file, value, {link} as link
-            from read_json({files}, format = '{form}', records = true, {how})"""
-
-    return query
-
-
-_NOTHING: Final = ", ".join(f"null::{kind} as {name}" for name, kind in entities.CARRIED.items())
-_TOLD: Final = ", ".join(entities.CARRIED)
-_COMPONENTS: Final = """from_json(e.components, '["varchar"]')"""
-_AT_MOST: Final = 1 << 21
-_KEY: Final = f"((_file + 1)::bigint * {_AT_MOST} + i) * {_AT_MOST} + j"
-"""SQL of the number of a carrier, which needs no join; the careful way counts from 1."""
-
-
-def _entities(source: str, own: str, is_other: str) -> str:
-    """The query of entities: what they tell, and how many their collections have.
-
-    Args:
-        source: Query of entities `e` with `_file`, their places `i` and `j`, and what they are
-            told.
-        own: Columns that only entities of this level have.
-        is_other: SQL: whether the careful way must read an entity.
-    """
-    cut_short = """case when n_seen is not null and e."Observations@iot.nextLink" is not null
-        or n_streams is not null and e."Datastreams@iot.nextLink" is not null
-        then to_json({'@iot.id': e."@iot.id", 'name': e.name,
-            'Observations': case when n_seen is not null then [n_seen] end,
-            'Datastreams': case when n_streams is not null then [n_streams] end,
-            'Observations@iot.nextLink': e."Observations@iot.nextLink",
-            'Datastreams@iot.nextLink': e."Datastreams@iot.nextLink"}) end"""
-    return f"""
-        select _file, i, j, line, {entities.TOLD}, len(e."Observations") as n_seen, {own},
-            {cut_short} as rest, e is null or e."Things" is not null
-                or e."MultiDatastreams" is not null or greatest(i, j) >= {_AT_MOST}
-                or n_seen is not null and n_rows is not null or {is_other} as is_other
-        from (select *, {entities.KIND} as kind from ({source}))"""
-
-
-def _before(lengths: str) -> str:
-    """SQL of how many members of a collection stand in a file before those of an entity."""
-    window = "partition by _file order by line rows unbounded preceding"
-    return f"coalesce(sum({lengths}) over ({window}), 0) - coalesce({lengths}, 0)"
-
-
-def _in_page(page: str) -> str:
-    """The query of the entities at the top of pages."""
-    return f"""select * exclude (value), unnest(value) as e, generate_subscripts(value, 1) as i,
-        0 as j from {page}"""
-
-
-def _in_things(page: str) -> str:
-    """The query of the Datastreams in them."""
-    return f"""select _file, i, unnest(e."Datastreams") as e,
-        generate_subscripts(e."Datastreams", 1) as j from ({_in_page(page)})"""
-
-
-_THINGS: Final = _entities(
-    f"select *, i as line, null::varchar as is_in, {_NOTHING} from ({_in_page('pages')})",
-    f"""len(e."Datastreams") as n_streams, len(e."dataArray") as n_rows,
-        case when n_rows is not null then e."Datastream" end as datastream, case when n_rows
-        is not null then coalesce({entities.id_in("e." + entities.LINK)}, link) end as link""",
-    "coalesce(n_streams, n_seen, n_rows) is null",
-)
-_STREAMS: Final = _entities(
-    f"""select e.*, n_things + before + j as line, 'Datastreams' as is_in, {_TOLD}
-        from ({_in_things("pages")}) e join (
-            select _file, i, count(*) over (partition by _file) as n_things,
-                {_before("n_streams")} as before, {_TOLD} from things) using (_file, i)""",
-    "null::bigint as n_streams, null::bigint as n_rows",
-    'n_seen is null or e."Datastreams" is not null or e."dataArray" is not null',
-)
-# A record's number is its place in the page, or the next free one, collection by collection.
-_GROUPS: Final = f"""
-    select *, {_KEY} as carrier, last + case when n_rows is null then {_before("n_seen")}
-        else coalesce(sum(n_seen) over (partition by _file), 0) + {_before("n_rows")} end as before
-    from (select *, count(*) over (partition by _file) as last
-        from (from things union all by name from streams))"""
-
-_THING: Final = entities.text("(datastream->'$.Thing')", *entities.NAME)
-_PROPERTY: Final = entities.text("(datastream->'$.ObservedProperty')", "name")
-_UNIT: Final = entities.text("(datastream->'$.unitOfMeasurement')", *entities.UNIT)
-OF_DATASTREAM: Final = f"""
-    coalesce(thing, {_THING}) as thing,
-    coalesce(datastream_id, {entities.text("datastream", "@iot.id")}, link) as datastream_id,
-    coalesce(datastream_name, {entities.text("datastream", "name")}) as datastream_name,
-    coalesce(property, {_PROPERTY}) as property, coalesce(unit, {_UNIT}) as unit"""
-"""SQL of what is told, also by the Datastream that stands in an Observation or a data array."""
-PLACES: Final = """place, datastream->'$.Thing.Locations[0].location',
-    datastream->'$.observedArea'"""
-"""SQL of where that is, the best first."""
-
-_CARRIERS: Final = (
-    f"select carrier, before, {OF_DATASTREAM}, coalesce({PLACES}) as place from groups"
-)
+_OBSERVATION: Final = entities.OBSERVATION | carriers.COLLECTIONS
 
 
 def _members(collection: str, source: str, more: str = "") -> str:
     """The query of the members of a collection, each `o` at its `position`."""
-    return f"""select _file, position as _row, {_KEY} as carrier, *
+    return f"""select _file, {carriers.KEY} as origin, *
         from (select _file, i, j, unnest(e."{collection}") as o,
             generate_subscripts(e."{collection}", 1) as position{more} from ({source}))"""
 
 
-_HAS_PARTS: Final = " or ".join(f"o.{identifier(name)} is not null" for name in _COLLECTIONS)
-_SEEN: Final = f"{_struct(entities.OBSERVATION | _COLLECTIONS)}[]"
+def _plain(source: str) -> str:
+    """The query of Observations; those without a `t` cannot be taken as they are.
+
+    Args:
+        source: Query of `_file`, `origin`, `position`, `time_text`, `result_text`, `atom`,
+            `quality` and `parameters`, and `near` if there is one.
+    """
+    return f"""
+        select * exclude (position, time_text, result_text, atom, quality, parameters),
+            position as _row, {plain.told("atom")},
+            {plain.result_time("result_text", "time_text", "t")} as result_time,
+            {json_atoms.cell("quality")} as quality_code,
+            case when parameters is not null
+                then '{{"parameters":' || parameters::varchar || '}}' end as attributes
+        from (select *, {plain.instant("time_text")} as t from ({source}))"""
 
 
-def _observations(form: str, *, is_inner: bool) -> elements.Objects:
-    """The query of the Observations of files, those of their inner or outer entities."""
-    carrier = f'struct("Observations" {_SEEN})[]'
-    if is_inner:
-        carrier = f'struct("Datastreams" {carrier})[]'
+def _kinds(
+    connection: duckdb.DuckDBPyConnection, form: str, keys: Sequence[str]
+) -> list[elements.Objects]:
+    """The queries that read the Observations of files, at each level where there are some."""
+    has_inner, has_outer, has_arrays = connection.execute(
+        """select bool_or(n_seen > 0 and j > 0), bool_or(n_seen > 0 and j = 0),
+            bool_or(n_rows > 0) from groups"""
+    ).fetchall()[0]
+    carrier = (
+        f'struct("Observations" {carriers.struct({key: _OBSERVATION[key] for key in keys})}[])[]'
+    )
+    inner = (
+        f'struct("Datastreams" {carrier})[]',
+        lambda page: _seen(carriers.in_things(page), keys),
+    )
+    outer = (carrier, lambda page: _seen(carriers.in_page(page), keys))
+    arrays = ('struct(components json, "dataArray" json[][])[]', _cells)
+    wanted = [(has_inner, inner), (has_outer, outer), (has_arrays, arrays)]
+    return [_observations(form, *one) for is_there, one in wanted if is_there]
+
+
+def _observations(form: str, kind: str, rows: Callable[[str], str]) -> elements.Objects:
+    """The query of the plain Observations of files, whose pages are of a type."""
 
     def query(files: str, number: str) -> str:
-        page = f"""(select {number} as _file, value from read_json({files}, format = '{form}',
-            records = true, columns = {{value: '{carrier}'}}))"""
-        seen = _members("Observations", _in_things(page) if is_inner else _in_page(page))
-        return f"""
-            select _file, _row, carrier,
-                o."phenomenonTime" as time_text, o."resultTime" as result_text, o.result as atom,
-                o."resultQuality" as quality, o.parameters as parameters,
-                o."Datastream" as datastream, {entities.id_in("o." + entities.LINK)} as link,
-                o."FeatureOfInterest" as foi,
-                case when {_HAS_PARTS} then '{{}}'::json end as rest
-            from ({seen})"""
+        how = f"records = true, columns = {{value: '{kind}'}}"
+        found = f"read_json({files}, format = '{form}', {how})"
+        return rows(f"select {number} as _file, value from {found}")
 
     return query
+
+
+def _seen(source: str, keys: Sequence[str]) -> str:
+    """The query of the plain Observations that entities carry, which have some keys only."""
+
+    def told(key: str) -> str:
+        return f"o.{identifier(key)}" if key in keys else f"null::{_OBSERVATION[key]}"
+
+    odd = ", ".join(f"{told(key)}::varchar" for key in _ODD if key in keys)
+    return _plain(
+        f"""select _file, origin, position, {told("phenomenonTime")} as time_text,
+            {told("resultTime")} as result_text, {told("result")} as atom,
+            {told("resultQuality")} as quality, {told("parameters")} as parameters,
+            {told("FeatureOfInterest")}->'$.feature' as near
+        from ({_members("Observations", source)})
+        {f"where coalesce({odd}, null) is null" if odd else ""}"""
+    )
+
+
+_ODD: Final = ("Datastream", "Datastream@iot.navigationLink", *carriers.COLLECTIONS)
 
 
 def rows_of_array(source: str) -> str:
@@ -253,21 +282,39 @@ def rows_of_array(source: str) -> str:
         )"""
 
 
-_ROWS_OF_ARRAYS: Final = rows_of_array(
-    f"""select *, null::varchar as _raw, null::json as datastream, null::varchar as link, o as cells
-    from ({_members("dataArray", _in_page("pages"), f", {_COMPONENTS} as names")})"""
+def _cell(name: str) -> str:
+    return f"o[at_{name}]"
+
+
+_NAMES: Final = ("phenomenonTime", "resultTime", "result", "resultQuality", "parameters")
+_PLACES_IN_ARRAY: Final = ", ".join(
+    f"list_position(names, '{name}') as at_{name}" for name in _NAMES
 )
-CUT_SHORT: Final = """insert into elements by name
-    select _file, line as _row, rest from groups where rest is not null"""
-"""Inserts the entities with a collection that the server cut short; `rest` has only its size."""
-_FITTING: Final = """
-    select _file from groups group by _file having not bool_or(is_other)"""
-_OTHER_FILES: Final = """
-    select _file from elements
-    where rest is not null or rule is null and atom is null and time_text is null
-    union
+
+
+def _cells(page: str) -> str:
+    """The query of the plain Observations of data arrays."""
+    listed = f"select *, {carriers.COMPONENTS} as names from ({carriers.in_page(page)})"
+    placed = f"select *, {_PLACES_IN_ARRAY}, len(names) as width from ({listed})"
+    more = ", width, " + ", ".join(f"at_{name}" for name in _NAMES)
+    return _plain(
+        f"""select _file, origin, position,
+            {json_atoms.cell(_cell("phenomenonTime"))} as time_text,
+            {json_atoms.cell(_cell("resultTime"))} as result_text, {_cell("result")} as atom,
+            {_cell("resultQuality")} as quality, {_cell("parameters")} as parameters
+        from ({_members("dataArray", placed, more)})
+        where len(o) = width and at_result is not null"""
+    )
+
+
+_FITTING: Final = "select _file from groups group by _file having not bool_or(is_other)"
+_LISTS: Final = "create temp table lists (_file integer, n_lists bigint)"
+_WHOLE: Final = f"""
     select _file
-    from (select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected
-        from groups group by _file)
-    left join (select _file, count(*) as found from elements group by _file) using (_file)
-    where expected <> coalesce(found, 0)"""
+    from (
+        select _file, sum(coalesce(n_seen, 0) + coalesce(n_rows, 0)) as expected,
+            count(n_streams) + count(n_seen) + count(n_rows) as lists_read
+        from groups group by _file having not bool_or(is_other))
+    join lists using (_file)
+    left join (select _file, count(t) as found from {_TABLE} group by _file) using (_file)
+    where expected = coalesce(found, 0) and lists_read = coalesce(n_lists, lists_read)"""

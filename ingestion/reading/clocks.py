@@ -107,11 +107,11 @@ def resolve(
         f"""
         create or replace temp table {target} as
         with laid as (
-            select s.* replace ({_dated("s.instant")} as instant, {_dated("s.wall")} as wall),
+            select s.* replace ({dated("s.instant")} as instant, {dated("s.wall")} as wall),
                 row_number() over () as place,
                 c.earlier_s, c.later_s, e.earlier_s as end_earlier_s, e.later_s as end_later_s
-            from {source} s asof left join wall_clock c on {_dated("s.wall")} >= c.local_from
-                asof left join wall_clock e on {_dated("s.end_wall")} >= e.local_from
+            from {source} s asof left join wall_clock c on {dated("s.wall")} >= c.local_from
+                asof left join wall_clock e on {dated("s.end_wall")} >= e.local_from
         ),
         twice as (
             select place,
@@ -150,8 +150,8 @@ def resolve(
 def in_utc(source: str) -> str:
     """SQL of rows with `t` and `t_end` where local times are UTC, which each row tells alone."""
     return f"""
-        select *, {_dated("coalesce(instant, wall)")} as t,
-            {_dated("coalesce(end_instant, end_wall)")} as t_end
+        select *, {dated("coalesce(instant, wall)")} as t,
+            {dated("coalesce(end_instant, end_wall)")} as t_end
         from {source}"""
 
 
@@ -175,7 +175,7 @@ def settle(
             case when {no_offset} then format('the time ''{{}}'' has no offset from UTC and the '
                 || 'contract no delivery.time.zone', time_text)
                 else {_time_problem("UTC")} end as time_problem
-        from (select *, {_dated("instant")} as t, {_dated("end_instant")} as t_end from {source})
+        from (select *, {dated("instant")} as t, {dated("end_instant")} as t_end from {source})
         """
     )
 
@@ -201,7 +201,7 @@ def _time_problem(zone: str) -> str:
             end"""
 
 
-def _dated(time: str) -> str:
+def dated(time: str) -> str:
     """SQL of a time if it lies within the wall clocks' stretches and four-digit years."""
     first, last = "timestamp '1850-01-01'", "timestamp '9999-12-30'"
     return f"case when {time} between {first} and {last} then {time} end"

@@ -118,8 +118,7 @@ def by_start(members: Sequence[Member]) -> dict[str, list[Member]]:
     """Files that fit the bulk reader, by how they begin: `[`, or one of `ONE_OBJECT`."""
     found: dict[str, list[Member]] = {}
     for member in members:
-        is_pattern = any(sign in str(member.path) for sign in "*?[")
-        if is_pattern or member.path.stat().st_size > _BULK_BYTES:
+        if not fits(member):
             continue
         if long_numbers.are_in(member.path):
             continue  # the careful way keeps their digits
@@ -133,6 +132,12 @@ def by_start(members: Sequence[Member]) -> dict[str, list[Member]]:
     return found
 
 
+def fits(member: Member) -> bool:
+    """Whether DuckDB's reader may have a file: it takes signs in a path for a pattern."""
+    is_pattern = any(sign in str(member.path) for sign in "*?[")
+    return not is_pattern and member.path.stat().st_size <= _BULK_BYTES
+
+
 def strictly(
     connection: duckdb.DuckDBPyConnection,
     members: Sequence[Member],
@@ -140,10 +145,10 @@ def strictly(
     objects: Objects,
 ) -> None:
     """Insert the objects of files, without those that DuckDB's reader stops at."""
-    parts = list(_parts(members))
+    waiting = list(parts(members))
     bad = 0
-    while parts and bad < _BAD_FILES:
-        part = parts.pop()
+    while waiting and bad < _BAD_FILES:
+        part = waiting.pop()
         size = max(member.path.stat().st_size for member in part)
         paths = ", ".join(literal(member.path) for member in part)
         numbers = ", ".join(str(member.number) for member in part)
@@ -152,11 +157,11 @@ def strictly(
             connection.execute(insert(objects(files, f"[{numbers}][file_index::bigint + 1]")))
         except duckdb.InvalidInputException:
             half = len(part) // 2
-            parts += [part[half:], part[:half]] if half else []
+            waiting += [part[half:], part[:half]] if half else []
             bad += not half
 
 
-def _parts(members: Sequence[Member]) -> Iterator[list[Member]]:
+def parts(members: Sequence[Member]) -> Iterator[list[Member]]:
     """The files, as many together as may be taken apart at once."""
     part: list[Member] = []
     size = 0

@@ -68,6 +68,20 @@ ENTITIES: dict[str, Any] = {
         "data": [{"id": "a", "type": "A", "temperature": {"value": 1, "observedAt": T}}]
     },
 }
+PACKS: dict[str, Any] = {
+    "first": [
+        {"bn": "urn:dev:ow:1:", "bt": 1772359200, "n": "temperature", "u": "Cel", "v": 1.5},
+        {"n": "temperature", "u": "Cel", "t": 60, "v": -2},
+        {"n": "humidity", "t": 120, "v": 3e1},
+    ],
+    "apart": [
+        {"bn": "mast/1/", "bt": 1772359200, "bu": "Cel", "bver": 10},
+        {"n": "temperature", "t": 60, "v": 2},
+        {"n": "state", "t": 1, "vs": "on"},
+        {"n": "open", "vb": True},
+    ],
+    "whole": [{"n": "a:temperature", "u": "Cel", "t": 1772359200, "v": 1}],
+}
 WRONG = st.sampled_from(
     (
         *(None, True, 5, -0.0, 1e300, 10**30, math.nan, "", "5", "NaN", "x"),
@@ -76,7 +90,7 @@ WRONG = st.sampled_from(
 ).map(copy.deepcopy)
 KNOWN = (
     "Things", "Observations", "Datastreams@iot.nextLink", "Observations@iot.nextLink", "values",
-    "object",
+    "object", "bt", "bn", "bv", "bver", "s", "vs", "ut_",
 )  # fmt: skip
 NOT_READ = ("@iot.id", "type")
 TWICE = "~twice"
@@ -122,8 +136,8 @@ def spoilt(draw: st.DrawFn, document: Any) -> str:
 
 @pytest.fixture
 def read(lake):
-    def judged(form: str, texts: list[str]) -> list[dict[str, Any]]:
-        rule = {"protocol": "folder", "format": form, "framing": "document"}
+    def judged(form: str, texts: list[str], framing: str = "document") -> list[dict[str, Any]]:
+        rule = {"protocol": "folder", "format": form, "framing": framing}
         contract = lake.source(columns=CHANNELS, delivery=rule)
         rows = lake.judged(
             contract, *(lake.deliver(f"{n}.json", one) for n, one in enumerate(texts))
@@ -134,11 +148,13 @@ def read(lake):
     return judged
 
 
-def both(read, monkeypatch, form: str, texts: list[str]) -> tuple[list[Any], list[Any]]:
-    quick = read(form, texts)
+def both(
+    read, monkeypatch, form: str, texts: list[str], framing: str = "document"
+) -> tuple[list[Any], list[Any]]:
+    quick = read(form, texts, framing)
     with monkeypatch.context() as patch:
         patch.setattr(elements, "_BULK_BYTES", -1)
-        return quick, read(form, texts)
+        return quick, read(form, texts, framing)
 
 
 def verdicts(rows: list[dict[str, Any]]) -> list[Any]:
@@ -177,6 +193,30 @@ def test_ngsi_ld(read, monkeypatch, texts):
     quick, careful = both(read, monkeypatch, "ngsi_ld", texts)
     for number, text in enumerate(texts):
         assert verdicts(of(number, quick)) == verdicts(of(number, careful)), text
+
+
+def test_an_empty_list_has_a_number_in_ngsi_ld(read, monkeypatch):
+    first, second = ENTITIES["temporal"]
+    text = json.dumps([first | {"none": []}, second])
+    quick, careful = both(read, monkeypatch, "ngsi_ld", [text])
+    assert quick == careful
+
+
+@FEW
+@given(many(PACKS))
+def test_senml(read, monkeypatch, texts):
+    quick, careful = both(read, monkeypatch, "senml", texts)
+    for number, text in enumerate(texts):
+        assert of(number, quick) == of(number, careful), text
+
+
+@FEW
+@given(many(PACKS))
+def test_senml_by_line(read, monkeypatch, texts):
+    files = ["\n".join(" ".join(one.split("\n")) for one in texts[at : at + 3]) for at in (0, 3, 6)]
+    quick, careful = both(read, monkeypatch, "senml", files, "lines")
+    for number, text in enumerate(files):
+        assert of(number, quick) == of(number, careful), text
 
 
 def of(number: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
