@@ -48,14 +48,20 @@ def test_delta_alone_makes_a_table_of_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "value"), [("1.7", 1.7), ("12", 12.0), ("9007199254740993", 2**53)]
+    ("cell", "values", "rules"),
+    [
+        ("12", [12.0], []),
+        ("1.7", [], ["value_not_integer"]),
+        ("9007199254740993", [], ["value_too_large"]),
+    ],
 )
-def test_a_number_is_never_cut_to_an_integer(lake, cell, value):
+def test_a_number_is_never_cut_to_an_integer(lake, cell, values, rules):
     """Delta alone would take 1.7 for 1 in a column of integers."""
     columns = [*METER[:2], column("kwh", "active_energy", "kW.h", kind="integer")]
     lake.deliver("a.csv", f"meter;time;kwh\nm1;2026-10-19T10:00:00;{cell}\n")
-    assert lake.ingest(lake.source(columns=columns)).ledger.landed == 1
-    assert [row["value"] for row in lake.bronze()] == [value]
+    lake.ingest(lake.source(columns=columns))
+    assert [row["value"] for row in lake.bronze()] == values
+    assert [row["rule"] for row in lake.quarantine()] == rules
 
 
 def test_delta_alone_cuts_it(tmp_path):
