@@ -89,10 +89,11 @@ def _copied(file: BufferedReader, target: Path) -> str:
     """Copy a file; its sha-256, made meanwhile from the very bytes that were written."""
     digested = hashlib.sha256()
     with target.open("wb") as copy, ThreadPoolExecutor(max_workers=1) as beside:
+        pending = beside.submit(digested.update, b"")
         while chunk := file.read(_CHUNK):
-            pending = beside.submit(digested.update, chunk)
             copy.write(chunk)
-            pending.result()
+            pending.result()  # of the chunk before: one is digested while the next is copied
+            pending = beside.submit(digested.update, chunk)
     return digested.hexdigest()
 
 

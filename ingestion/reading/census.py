@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,9 @@ _LONGEST_LINE: Final = 16 << 20
 _MARKS: Final = ("\ufeff", "\ufffd")
 """A byte order mark, and the character that stands for bytes that were no text."""
 _LINE_END: Final = 10
+_ENDS: Final = np.array([10], np.uint8)
 _UNDERSCORE: Final = 95
+_ASCII: Final = 128
 _SPACE: Final = 32
 """Below it stand the control characters."""
 
@@ -52,92 +53,120 @@ def census(path: Path, words: Sequence[bytes] = (), *, long_numbers: bool = Fals
         words: What to count.
         long_numbers: Whether to look for numbers with more digits than a double has.
     """
-    lines, found, rest = 0, [0] * len(words), b""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines, found = 0, [0] * len(words)
     is_clean, is_grouped, is_long = True, False, False
-    count = _Counter()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            cut = chunk.rfind(b"\n") + 1
-            whole, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
-            lines += count.of(whole, b"\n")
-            is_clean = is_clean and count.has_no_strange(chunk) and _is_text(chunk, decoder)
-            is_grouped = is_grouped or _is_grouped(whole)
-            is_long = is_long or (long_numbers and are_within(whole))
-            for number, word in enumerate(words):
-                found[number] += count.of(whole, word)
-            if not is_clean or len(rest) > _LONGEST_LINE:
-                return Census(lines, False, is_grouped, tuple(found), is_long)
-    for number, word in enumerate(words):
-        found[number] += rest.count(word)
-    is_whole = not decoder.getstate()[0]
-    is_grouped = is_grouped or _is_grouped(rest)
-    is_long = is_long or (long_numbers and are_within(rest))
-    return Census(lines + bool(rest), is_whole, is_grouped, tuple(found), is_long)
+    for part in _parts(path):
+        lines += part.count_of(b"\n")
+        is_clean = is_clean and part.is_clean()
+        is_grouped = is_grouped or part.is_grouped()
+        is_long = is_long or (long_numbers and are_within(memoryview(part.text)[: part.length]))
+        for number, word in enumerate(words):
+            found[number] += part.count_of(word)
+        if not is_clean:
+            break
+        lines += not part.is_ended
+    return Census(lines, is_clean, is_grouped, tuple(found), is_long)
 
 
-class _Counter:
-    """Counts letters with one piece of memory, whose pages cost more to get than to fill."""
+@dataclass(slots=True)
+class _Part:
+    """Whole lines of a file, in memory that is used again for the next ones.
 
-    def __init__(self) -> None:
-        self._found = np.empty(_CHUNK, np.bool_)
+    Getting new memory costs more than looking at it.
 
-    def of(self, text: bytes, word: bytes) -> int:
-        """How often a word stands in a text."""
-        if len(word) > 1:
-            return text.count(word) if self._has_pair(text, word[:2]) else 0
-        letters = np.frombuffer(text, np.uint8)
-        parts = (letters[at : at + _CHUNK] for at in range(0, len(letters), _CHUNK))
-        return sum(self._equal(part, word[0]) for part in parts)
+    Attributes:
+        text: They stand at its beginning.
+        length: Bytes of them.
+        found: Where what is found of each letter is noted.
+        is_cut: Whether they are only a piece of a line that is too long.
+    """
 
-    def _has_pair(self, text: bytes, pair: bytes) -> bool:
-        """Whether two letters stand side by side, which is seen quicker than where a word is."""
-        if pair[:1] not in text:
-            return False
-        wanted = np.frombuffer(pair, np.uint16)[0]
-        for start in (0, 1):
-            pairs = np.frombuffer(text, np.uint16, (len(text) - start) // 2, start)
-            for at in range(0, len(pairs), _CHUNK):
-                part = pairs[at : at + _CHUNK]
-                if np.equal(part, wanted, out=self._found[: len(part)]).any():
-                    return True
-        return False
+    text: bytearray
+    length: int
+    found: np.ndarray
+    is_cut: bool
+
+    @property
+    def letters(self) -> np.ndarray:
+        return np.frombuffer(self.text, np.uint8, self.length)
+
+    @property
+    def is_ended(self) -> bool:
+        return self.text[self.length - 1] == _LINE_END
+
+    def count_of(self, word: bytes) -> int:
+        """How often a word stands in the lines."""
+        if len(word) == 1:
+            return self._equal(self.letters, word[0])
+        return self.text.count(word, 0, self.length) if self._has_pair(word[:2]) else 0
 
     def _equal(self, letters: np.ndarray, letter: int) -> int:
-        found = np.equal(letters, np.uint8(letter), out=self._found[: len(letters)])
-        return int(np.count_nonzero(found))
+        is_letter = np.equal(letters, letters.dtype.type(letter), out=self.found[: len(letters)])
+        return int(np.count_nonzero(is_letter))
 
-    def has_no_strange(self, text: bytes) -> bool:
-        """Whether a text has no control characters but line feeds and tabs."""
-        letters = np.frombuffer(text, np.uint8)
-        control = np.less(letters, np.uint8(_SPACE), out=self._found[: len(letters)])
-        return int(np.count_nonzero(control)) == self.of(text, b"\n") + self.of(text, b"\t")
+    def _has(self, letter: bytes) -> bool:
+        return self.text.find(letter, 0, self.length) >= 0
+
+    def _has_pair(self, pair: bytes) -> bool:
+        """Whether two letters stand side by side, which is seen quicker than where a word is."""
+        wanted = int(np.frombuffer(pair, np.uint16)[0])
+        return self._has(pair[:1]) and any(
+            self._equal(np.frombuffer(self.text, np.uint16, (self.length - at) // 2, at), wanted)
+            for at in (0, 1)
+        )
+
+    def is_clean(self) -> bool:
+        """Whether they are UTF-8 without the characters that readers differ on."""
+        letters = self.letters
+        control = np.less(letters, np.uint8(_SPACE), out=self.found[: self.length])
+        strange = int(np.count_nonzero(control)) - self.count_of(b"\n")
+        if strange:
+            strange -= self.count_of(b"\t")
+        return not (strange or self.is_cut) and self._is_text(letters)
+
+    def _is_text(self, letters: np.ndarray) -> bool:
+        if int(letters.max()) < _ASCII:
+            return True
+        try:
+            text = letters.tobytes().decode()
+        except UnicodeDecodeError:
+            return False
+        return not any(mark in text for mark in _MARKS)
+
+    def is_grouped(self) -> bool:
+        if not self._has(b"_"):
+            return False
+        letters = np.concatenate([_ENDS, self.letters, _ENDS])
+        places = np.flatnonzero(letters == _UNDERSCORE)
+        before, after = letters[places - 1], letters[places + 1]
+        zero, nine = b"09"
+        return bool(np.any((before >= zero) & (before <= nine) & (after >= zero) & (after <= nine)))
 
 
-def _is_grouped(text: bytes) -> bool:
-    if b"_" not in text:
-        return False
-    letters = np.frombuffer(b"\n" + text + b"\n", np.uint8)
-    places = np.flatnonzero(letters == _UNDERSCORE)
-    before, after = letters[places - 1], letters[places + 1]
-    zero, nine = b"09"
-    return bool(np.any((before >= zero) & (before <= nine) & (after >= zero) & (after <= nine)))
+def _parts(path: Path) -> Iterator[_Part]:
+    """A file, some whole lines at a time; a line that is too long comes in pieces that are not."""
+    text, rest = bytearray(2 * _CHUNK), 0
+    found = np.empty(len(text), np.bool_)
+    with path.open("rb") as file:
+        while True:
+            if len(text) - rest < _CHUNK:
+                text = text + bytes(len(text))  # the old one may still be looked at
+                found = np.empty(len(text), np.bool_)
+            read = file.readinto(memoryview(text)[rest : rest + _CHUNK])
+            end = rest + read
+            cut = text.rfind(b"\n", 0, end) + 1 if read else end
+            is_cut = end - cut > _LONGEST_LINE
+            if cut := end if is_cut else cut:
+                yield _Part(text, cut, found, is_cut)
+            if not read:
+                return
+            rest = end - cut
+            text[:rest] = text[cut:end]
 
 
 def ends(chunk: bytes) -> np.ndarray:
     """Where the line ends of a piece of a file are."""
     return np.flatnonzero(np.frombuffer(chunk, np.uint8) == _LINE_END)
-
-
-def _is_text(chunk: bytes, decoder: codecs.IncrementalDecoder) -> bool:
-    """Whether a piece of a file is UTF-8 without the characters that readers differ on."""
-    if chunk.isascii() and not decoder.getstate()[0]:
-        return True
-    try:
-        text = decoder.decode(chunk)
-    except UnicodeDecodeError:
-        return False
-    return not any(mark in text for mark in _MARKS)
 
 
 def begun(

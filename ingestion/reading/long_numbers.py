@@ -42,7 +42,7 @@ def are_in(path: Path) -> bool:
     return False
 
 
-def are_within(chunk: bytes) -> bool:
+def are_within(chunk: bytes | memoryview) -> bool:
     """The same of a part of a file that cuts no number.
 
     A run of digits and points that is long enough is looked for by eight signs at once.
@@ -89,10 +89,10 @@ def _any_long(text: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
     return bool((ends - stripped - ~has_point > MOST_DIGITS).any())
 
 
-def _any_power(chunk: bytes, starts: list[int], ends: list[int]) -> bool:
+def _any_power(chunk: bytes | memoryview, starts: list[int], ends: list[int]) -> bool:
     """Whether a run is the whole number before an exponent; without one it keeps its digits."""
     return any(
-        chunk[end : end + 1] in (b"e", b"E") and b"." not in chunk[start:end]
+        chunk[end : end + 1] in (b"e", b"E") and b"." not in bytes(chunk[start:end])
         for start, end in zip(starts, ends, strict=True)
     )
 

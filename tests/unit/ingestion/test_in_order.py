@@ -15,8 +15,8 @@ SIZES = (180_000, 1, 250_000)
 
 @pytest.fixture
 def contract_of(lake):
-    def contract(form: str, shape: dict, *names: str):
-        columns = [column(name, "active_energy", "kW.h", limits=(0, 2e5)) for name in names]
+    def contract(form: str, shape: dict, *names: str, most: float = 2e5):
+        columns = [column(name, "active_energy", "kW.h", limits=(0, most)) for name in names]
         delivery = {"protocol": "folder", "format": form} | shape
         time = {"columns": ["at"], "zone": "UTC"}
         return lake.source(columns=columns, delivery=delivery | {"time": time})
@@ -70,6 +70,43 @@ def test_a_wide_line_gives_its_channels_one_after_the_other(lake, contract_of):
             from judged group by _file order by _file"""
         ).fetchall()
     assert found == [(n, 3 * size, size + 1, 0, size) for n, size in enumerate(SIZES)]
+
+
+@pytest.mark.parametrize(("form", "skip"), [("json", 0), ("csv", 1)])
+def test_a_few_odd_lines_are_read_again_by_their_numbers(lake, contract_of, form, skip):
+    contract = contract_of(form, NARROW, "kwh", most=SIZES[2] - 100)
+    paths = [lake.deliver(f"{n}.{form}", file_of(form, size)) for n, size in enumerate(SIZES)]
+    with lake.judging(contract, *paths) as connection:
+        assert connection.execute("select count(*) from judgements").fetchall() == [(100,)]
+        found = connection.execute(
+            f"""select _file, count(*), count(distinct _row), count(*) filter (_row - {skip} = value),
+                count(*) filter (verdict = 'broken' and _row - {skip} > {SIZES[2] - 100}),
+                count(distinct _id)
+            from judged group by _file order by _file"""
+        ).fetchall()
+    assert found == [(n, size, size, size, 100 * (n == 2), size) for n, size in enumerate(SIZES)]
+
+
+def test_all_channels_of_an_odd_line_are_read_again(lake, contract_of):
+    contract = contract_of("csv", WIDE, "kwh", "mwh", most=1e9)
+    broken = f"m1,kwh,{AT},x,7\n"
+    path = lake.deliver("a.csv", file_of("csv", 50_000, broken) + f"m1,kwh,{AT},8,9\n")
+    with lake.judging(contract, path) as connection:
+        found = connection.execute(
+            "select _row, channel, value, rule from judged where _row > 50001 order by all"
+        ).fetchall()
+        rows, places = connection.execute(
+            "select count(*), count(distinct (_row, channel)) from judged"
+        ).fetchall()[0]
+    assert found == [
+        (50_002, "kwh", None, "value_unreadable"),
+        (50_002, "mwh", 7.0, None),
+        (50_002, "what", None, None),
+        (50_003, "kwh", 8.0, None),
+        (50_003, "mwh", 9.0, None),
+        (50_003, "what", None, None),
+    ]
+    assert rows == places == 3 * 50_002
 
 
 def test_many_channels_find_their_own_limits(lake, contract_of):
