@@ -79,7 +79,8 @@ def test_a_few_odd_lines_are_read_again_by_their_numbers(lake, contract_of, form
     with lake.judging(contract, *paths) as connection:
         assert connection.execute("select count(*) from judgements").fetchall() == [(100,)]
         found = connection.execute(
-            f"""select _file, count(*), count(distinct _row), count(*) filter (_row - {skip} = value),
+            f"""select _file, count(*), count(distinct _row),
+                count(*) filter (_row - {skip} = value),
                 count(*) filter (verdict = 'broken' and _row - {skip} > {SIZES[2] - 100}),
                 count(distinct _id)
             from judged group by _file order by _file"""
