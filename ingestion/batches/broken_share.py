@@ -25,7 +25,7 @@ def require_few(connection: duckdb.DuckDBPyConnection, contract: SourceContract)
     empty values, count neither way. Broken rows count also where quarantine has them already.
 
     Args:
-        connection: Holds `judged` and `files`.
+        connection: Holds `judged`, `counted` and `files`.
         contract: Says with `delivery.maxBroken` how large a share may be broken.
 
     Raises:
@@ -36,12 +36,10 @@ def require_few(connection: duckdb.DuckDBPyConnection, contract: SourceContract)
         return
     found = connection.execute(
         """
-        with counted as (
-            select _file, count(*) filter (verdict = 'broken') as broken, count(*) as judged
-            from judged where verdict <> 'filtered' group by _file)
-        select _delivery::varchar, any_value(name), sum(broken)::bigint, sum(judged)::bigint
-        from counted join files using (_file) group by _delivery
-        having sum(broken) > ?::double * sum(judged) order by 2 limit 1
+        select _delivery::varchar, any_value(name),
+            sum(rows) filter (verdict = 'broken')::bigint as broken, sum(rows)::bigint as judged
+        from counted join files using (_file) where verdict <> 'filtered' group by _delivery
+        having broken > ?::double * judged order by 2 limit 1
         """,
         [limit],
     ).fetchall()

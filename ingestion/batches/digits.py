@@ -18,13 +18,13 @@ import duckdb
 
 from ingestion.reading.long_numbers import MOST_DIGITS
 
-_SHORT: Final = 15
+SHORT: Final = 15
 """Characters of which every number survives: doubles keep 15 digits."""
 
 EXACT: Final = 2**53 - 1
 """Up to it every whole number is a double, and no other number is taken for it."""
 
-MAY_BE_LOST: Final = f"""case when strlen(cell) > {_SHORT}
+MAY_BE_LOST: Final = f"""case when strlen(cell) > {SHORT}
     then replace(cell, ',', '.') <> value::varchar end"""
 """SQL: whether a closer look must say if a value within `EXACT` tells its cell."""
 
@@ -50,7 +50,7 @@ def keep(connection: duckdb.DuckDBPyConnection, given: frozenset[str]) -> frozen
     if "cell" not in _columns(connection) or "value" not in given:
         return given
     # Nested, because DuckDB would try the dear conditions of an `and` first, too.
-    lost = f"""rule is null and case when strlen(cell) > {_SHORT}
+    lost = f"""rule is null and case when strlen(cell) > {SHORT}
         then case when cell <> value::varchar then {_is_lost()} end end"""
     if not connection.execute(f"select exists (from judgements where {lost})").fetchall()[0][0]:
         return given

@@ -32,7 +32,9 @@ def of(
     """
     records = _sums(connection, "records_of_files")
     judged = _count_judged(connection)
-    repeated = _count(connection, "judged", "_id in (from repeats)") if _any(connection) else {}
+    repeated = (
+        _count(connection, "judged", "_id in (from repeats)") if _has_repeats(connection) else {}
+    )
     held = _count(connection, "broken", "fate = 'quarantined'")
     known = _count(connection, "broken", "fate = 'duplicate'")
     findings = _findings(connection, contract)
@@ -80,7 +82,7 @@ def _sums(connection: duckdb.DuckDBPyConnection, counted: str) -> dict[str, int]
     return dict(rows.fetchall())
 
 
-def _any(connection: duckdb.DuckDBPyConnection) -> bool:
+def _has_repeats(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(connection.execute("select exists (from repeats)").fetchall()[0][0])
 
 

@@ -245,10 +245,10 @@ def _rule(contract: SourceContract) -> str:
     end"""
 
 
-_INTEGER: Final = r"""when is_integer and quality <> 'bad' and (value <> trunc(value)
-            or strlen(cell) > 15 and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
+_INTEGER: Final = rf"""when is_integer and quality <> 'bad' and (value <> trunc(value)
+            or strlen(cell) > {digits.SHORT} and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
             then 'value_not_integer'
-        when is_integer and quality <> 'bad' and abs(value) >= 9007199254740992
+        when is_integer and quality <> 'bad' and abs(value) > {digits.EXACT}
             then 'value_too_large'"""
 """From 2^53 on a double does not tell a whole number from the next; below it, it may still hide
 the fraction of a long text."""

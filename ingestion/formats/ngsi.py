@@ -22,8 +22,8 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import ngsi_temporal
-from ingestion.reading import clocks, columns, instances, json_atoms
-from ingestion.reading.offered import Reading, geojson_point, together
+from ingestion.reading import clocks, columns, instances, json_atoms, plain
+from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 
@@ -61,10 +61,7 @@ def read(
         [channel.delivered_as for channel in contract.channels],
         careful,
     )
-    readings = [quick] if quick else []
-    if left:
-        readings.append(careful(connection, left))
-    return together(readings)
+    return plain.beside(connection, quick, left, careful)
 
 
 def _read_carefully(

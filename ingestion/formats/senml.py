@@ -17,8 +17,8 @@ import duckdb
 
 from ingestion.deliveries import Member
 from ingestion.formats import senml_packs
-from ingestion.reading import clocks, documents, json_atoms
-from ingestion.reading.offered import Reading, together
+from ingestion.reading import clocks, documents, json_atoms, plain
+from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.errors import DeliveryRefused, Problem
@@ -63,10 +63,7 @@ def read(
     split = _split(contract)
     careful = partial(_read_carefully, contract)
     quick, left = senml_packs.read(connection, members, contract, split, careful)
-    readings = [quick] if quick else []
-    if left:
-        readings.append(careful(connection, left))
-    return together(readings)
+    return plain.beside(connection, quick, left, careful)
 
 
 def _read_carefully(

@@ -21,8 +21,8 @@ import duckdb
 from ingestion.deliveries import Member
 from ingestion.formats import sensorthings_carriers, sensorthings_pages
 from ingestion.formats import sensorthings_entities as entities
-from ingestion.reading import columns, elements, json_atoms, values
-from ingestion.reading.offered import Reading, geojson_point, together
+from ingestion.reading import columns, elements, json_atoms, plain, values
+from ingestion.reading.offered import Reading, geojson_point
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import identifier
 
@@ -67,10 +67,7 @@ def read(
     if contract.delivery.framing == "lines":
         return careful(connection, members)
     quick, left = sensorthings_pages.read(connection, members, contract, careful)
-    readings = [quick] if quick else []
-    if left:
-        readings.append(careful(connection, left))
-    return together(readings)
+    return plain.beside(connection, quick, left, careful)
 
 
 def _read_carefully(

@@ -33,7 +33,7 @@ _NEVER: Final = "\x1d"
 """What stands for null in a cell: a character that no clean file holds."""
 
 
-_ESCAPED: Final = (rb"\u00", b"null")
+_TELLING: Final = (rb"\u00", b"null")
 _ESCAPE: Final = re.compile(rb"\\u00[2-7]")
 """How letters of ASCII may be written that nobody has to escape: with them a key has two names."""
 _GROUPED: Final = re.compile(rb':\s*"\s*[-+]?[0-9.][0-9.eE+-]*_[0-9]')
@@ -86,7 +86,7 @@ def json_stream(
             return False
         return _is_told_whole(members, names, found)
 
-    return Stream(relation, begun(members, _ESCAPED, long_numbers=True), 0, fits)
+    return Stream(relation, begun(members, _TELLING, long_numbers=True), 0, fits)
 
 
 def _flags(names: Iterable[str]) -> re.Pattern[bytes]:
@@ -110,7 +110,7 @@ def _any_has(members: Sequence[Member], pattern: re.Pattern[bytes]) -> bool:
 def _is_told_whole(
     members: Sequence[Member], names: Sequence[str], found: Sequence[Census]
 ) -> bool:
-    """Whether DuckDB's reader tells all that is told, once `_ESCAPED` is counted.
+    """Whether DuckDB's reader tells all that is told, once `_TELLING` is counted.
 
     No key may be written with escapes that it does not need or once with null and once more, no
     number with more digits than a double has.
@@ -190,7 +190,7 @@ def json_lines(
         another reader, as they do if an object may name a key twice.
     """
     # Strictly it stops at an object that names a key twice, and at what is no object.
-    counts = begun(members, _ESCAPED, long_numbers=True)
+    counts = begun(members, _TELLING, long_numbers=True)
     is_strict = _made(connection, _json(members, names, "false"), "bulk_0")
     if not _is_told_whole(members, names, [count.result() for count in counts]):
         return None

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ingestion.deliveries import Member
 from ingestion.reading import clocks, elements, json_atoms
-from ingestion.reading.offered import Lines, Reading
+from ingestion.reading.offered import Lines, Reading, together
 from lakehouse.duck import prepare
 
 COLUMNS: Final = {
@@ -64,6 +64,19 @@ def without(connection: duckdb.DuckDBPyConnection, table: str, left: Sequence[Me
     if left:
         numbers = ", ".join(str(member.number) for member in left)
         connection.execute(f"delete from {table} where _file in ({numbers})")
+
+
+def beside(
+    connection: duckdb.DuckDBPyConnection,
+    quick: Reading | None,
+    left: Sequence[Member],
+    careful: Careful,
+) -> Reading:
+    """What was read the quick way, if anything, and the files that are left to the careful one."""
+    readings = [quick] if quick else []
+    if left:
+        readings.append(careful(connection, left))
+    return together(readings)
 
 
 def looked_up(
