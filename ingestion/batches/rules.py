@@ -246,7 +246,8 @@ def _rule(contract: SourceContract) -> str:
 
 
 _INTEGER: Final = rf"""when is_integer and quality <> 'bad' and (value <> trunc(value)
-            or strlen(cell) > {digits.SHORT} and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
+            or strlen(cell) > {digits.SHORT}
+                and regexp_full_match(cell, '[^eE]*[.,][0-9]*[1-9][0-9]*'))
             then 'value_not_integer'
         when is_integer and quality <> 'bad' and abs(value) > {digits.EXACT}
             then 'value_too_large'"""
