@@ -28,7 +28,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
-from lakehouse import delta, delta_changes, duck, reference, tables
+from lakehouse import delta, delta_changes, delta_log, duck, reference, tables
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
@@ -128,15 +128,12 @@ def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) 
         layer, _, name = table_name.partition(".")
         connection.execute(f"create view {layer}.{name} as from {duck.delta_scan(address)}")
         table = delta.open_table(address)
-        _require_same_calendar(settings, address, table.transaction_version)
+        held = delta_log.marks(address, table, {*names, "daily_from"})
+        _require_same_calendar(settings, address, held.pop("daily_from", None))
         connection.execute(
             "insert into lake.upstream values (?, null, ?)", [table_name, table.version()]
         )
-        rows = [
-            (table_name, mark, version)
-            for mark in names
-            if (version := table.transaction_version(mark)) is not None
-        ]
+        rows = [(table_name, mark, version) for mark, version in held.items()]
         if rows:
             connection.executemany("insert into lake.mark values (?, ?, ?)", rows)
     for table_name, address in found.items():
@@ -168,9 +165,8 @@ def _register_touched(
         connection.executemany("insert into lake.touched values (?, ?, ?)", rows)
 
 
-def _require_same_calendar(settings: Settings, address: Path, mark: Any) -> None:  # noqa: ANN401
+def _require_same_calendar(settings: Settings, address: Path, year: int | None) -> None:
     """Refuse to mix partitions of two go-live dates in one table."""
-    year = mark("daily_from")
     if year is not None and year != settings.daily_from.year:
         raise LakeError(
             Problem(

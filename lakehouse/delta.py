@@ -8,13 +8,12 @@ through: two writers racing with the same mark end in one commit and one conflic
 delta-rs does not flush to disk. On a local disk every new file, the log entry and their
 folders are flushed here before a commit is reported.
 
-Source: Delta protocol, "Transaction Identifiers" and "Delta Log Entries".
+Source: Delta protocol, "Transaction Identifiers".
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +27,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from lakehouse import data_files
+from lakehouse import data_files, delta_log
 from lakehouse.errors import LakeConflict, LakeError, Problem
 
 Marks = Mapping[str, int]
@@ -44,7 +43,7 @@ class Commit:
 
 def exists(address: Path) -> bool:
     """Whether there is a Delta table at an address."""
-    return (address / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(address))
+    return delta_log.folder(address).is_dir() and DeltaTable.is_deltatable(str(address))
 
 
 def open_table(address: Path, version: int | None = None) -> DeltaTable:
@@ -60,9 +59,9 @@ def open_table(address: Path, version: int | None = None) -> DeltaTable:
             Problem(str(address), f"no readable Delta table: {error}", "Run 'sjostad doctor'.")
         ) from error
     # delta-rs takes an empty entry, which a power cut can leave, for a commit without rows.
-    entry = _entry(address, table.version())
+    entry = delta_log.entry(address, table.version())
     if entry.is_file() and entry.stat().st_size == 0:
-        raise _empty(entry)
+        raise delta_log.empty(entry)
     return table
 
 
@@ -72,12 +71,10 @@ def version_of(address: Path) -> int | None:
 
 
 def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
-    """The highest version of each of these marks that a table carries."""
+    """The newest version of each of these marks that a table carries."""
     if not exists(address):
         return {}
-    table = open_table(address)
-    versions = {name: table.transaction_version(name) for name in names}
-    return {name: version for name, version in versions.items() if version is not None}
+    return delta_log.marks(address, open_table(address), frozenset(names))
 
 
 def mark_of(address: Path, name: str) -> int:
@@ -179,7 +176,8 @@ def replace_query(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         # On the very table that is written through: a commit after it is a conflict of marks.
-        moved = [name for name in since if (table.transaction_version(name) or 0) != since[name]]
+        held = delta_log.marks(address, table, since.keys())
+        moved = [name for name in since if held.get(name, 0) != since[name]]
         if moved:
             raise LakeConflict(
                 Problem(str(address), f"another writer moved {', '.join(moved)}", "Read it again.")
@@ -252,7 +250,7 @@ def replace(
 def note_of(address: Path, version: int) -> dict[str, Any]:
     """The facts a commit was written with (its `commitInfo`)."""
     note: dict[str, Any] = {}
-    for action in read_log_entry(address, version):
+    for action in delta_log.read_entry(address, version):
         note |= action.get("commitInfo", {})
     return note
 
@@ -267,7 +265,7 @@ def _write(
     description: str,
 ) -> Commit:
     table = _open_or_create(address, schema, partition_by, description)
-    if _is_done(table, marks):
+    if _is_done(address, table, marks):
         return Commit(table.version(), written=False)
     before = table.version()
     try:
@@ -280,7 +278,7 @@ def _write(
         )
     except CommitFailedError as error:
         after = open_table(address)
-        if marks and _is_done(after, marks):
+        if marks and _is_done(address, after, marks):
             return Commit(after.version(), written=False)
         raise LakeConflict(
             Problem(str(address), f"another writer was first: {error}", "Read again and retry.")
@@ -288,7 +286,7 @@ def _write(
     except (DeltaError, OSError) as error:
         # The outcome is unknown: only the log can say whether the commit is there.
         after = open_table(address)
-        if not (marks and _is_done(after, marks)):
+        if not (marks and _is_done(address, after, marks)):
             raise LakeError(
                 Problem(str(address), f"the commit failed: {error}", "Free space, then run again.")
             ) from error
@@ -298,8 +296,9 @@ def _write(
     return Commit(table.version(), written=True)
 
 
-def _is_done(table: DeltaTable, marks: Marks) -> bool:
-    reached = {name: (table.transaction_version(name) or 0) >= marks[name] for name in marks}
+def _is_done(address: Path, table: DeltaTable, marks: Marks) -> bool:
+    held = delta_log.marks(address, table, marks.keys())
+    reached = {name: held.get(name, 0) >= marks[name] for name in marks}
     if marks and all(reached.values()):
         return True
     if any(reached.values()):
@@ -317,7 +316,7 @@ def _open_or_create(
         return open_table(address)
     # Made elsewhere, then its first log entry put in place if there is none: of two processes one
     # is first, and neither sees a table that the other is still making.
-    (address / "_delta_log").mkdir(parents=True, exist_ok=True)
+    delta_log.folder(address).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{address.name}.", dir=address.parent) as beside:
         DeltaTable.create(
             beside,
@@ -327,54 +326,24 @@ def _open_or_create(
             description=description,
         )
         with contextlib.suppress(FileExistsError):
-            os.link(_entry(Path(beside), 0), _entry(address, 0))
+            os.link(delta_log.entry(Path(beside), 0), delta_log.entry(address, 0))
     _flush(address, 0)
     return open_table(address)
-
-
-def read_log_entry(address: Path, version: int) -> list[dict[str, Any]]:
-    """The actions of one commit.
-
-    Raises:
-        LakeError: The entry is missing, empty or torn.
-    """
-    path = _entry(address, version)
-    try:
-        # not splitlines(): statistics may hold U+2028, which is no end of a line here
-        lines = path.read_text(encoding="utf-8").split("\n")
-        actions = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError) as error:
-        raise LakeError(
-            Problem(str(path), f"the log entry cannot be read: {error}", "Run 'sjostad doctor'.")
-        ) from error
-    if not actions:
-        raise _empty(path)
-    return actions
-
-
-def _empty(entry: Path) -> LakeError:
-    return LakeError(
-        Problem(str(entry), "the log entry is empty", "Restore the table; see operations.md.")
-    )
-
-
-def _entry(address: Path, version: int) -> Path:
-    return address / "_delta_log" / f"{version:020d}.json"
 
 
 def _flush(address: Path, version: int) -> None:
     """Flush the files of one commit, its log entry and their folders to disk."""
     files = [
         address / unquote(action["add"]["path"])
-        for action in read_log_entry(address, version)
+        for action in delta_log.read_entry(address, version)
         if "add" in action
     ]
     for path in files:
         flush(path)
     for folder in {path.parent for path in files}:
         flush(folder)
-    flush(_entry(address, version))
-    flush(address / "_delta_log")
+    flush(delta_log.entry(address, version))
+    flush(delta_log.folder(address))
 
 
 def flush(path: Path) -> None:

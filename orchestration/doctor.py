@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ingestion import balance
-from lakehouse import delta, tables
+from lakehouse import delta, delta_log, tables
 from lakehouse.contracts import Contracts
 from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
@@ -109,7 +109,7 @@ def _whole(address: Path) -> None:
     """Raise if the newest commit is torn or a file is missing or of another size."""
     table = delta.open_table(address)
     newest = max(int(path.stem) for path in (address / "_delta_log").glob("*.json"))
-    delta.read_log_entry(address, newest)
+    delta_log.read_entry(address, newest)
     files = pa.table(table.get_add_actions(flatten=True))
     for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
         held = address / unquote(path)

@@ -14,7 +14,7 @@ import pytest
 from deltalake import DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import delta, delta_changes
+from lakehouse import delta, delta_changes, delta_log
 from lakehouse.errors import LakeConflict, LakeError
 
 SCHEMA = pa.schema([pa.field("day", pa.string(), nullable=False), pa.field("value", pa.int64())])
@@ -303,7 +303,7 @@ def test_damaged_newest_log_entry_is_an_error(address, keep):
         lambda: delta.open_table(address),
         lambda: delta.version_of(address),
         lambda: delta.mark_of(address, "batch"),
-        lambda: delta.read_log_entry(address, 2),
+        lambda: delta_log.read_entry(address, 2),
         lambda: delta_changes.changes_since(address, 1),
         lambda: append(address, 3, batch=3),
     ):
@@ -322,7 +322,7 @@ def test_unprotected_an_empty_entry_loses_a_row_in_silence(address):
 def test_missing_log_entry_is_an_error(address):
     append(address, 1, batch=1)
     with pytest.raises(LakeError, match=r"cannot be read.*sjostad doctor"):
-        delta.read_log_entry(address, 7)
+        delta_log.read_entry(address, 7)
 
 
 def test_folder_left_by_a_killed_creation_is_no_table(address):
