@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -49,7 +49,7 @@ class Seen:
         """Read it from the ledger and the bronze table."""
         names: dict[str, set[str]] = {}
         refused: set[str] = set()
-        for row in lines(settings, contract.id):
+        for row in lines(settings, contract.id, ("outcome", "batch_id", "delivery", "name")):
             if row["outcome"] == "refused":
                 if row["batch_id"] != contract.digest:
                     continue
@@ -114,26 +114,46 @@ def _noted_after(bronze: Path, reached: int) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def lines(settings: Settings, source_id: str) -> list[Line]:
-    """Every line of a source in the ledger table, oldest first."""
+_ORDER: Final = ("batch", "recorded_at")
+
+
+def lines(settings: Settings, source_id: str, columns: Sequence[str] = ()) -> list[Line]:
+    """Every line of a source in the ledger table, oldest first.
+
+    Args:
+        settings: Says where the ledger is.
+        source_id: The source.
+        columns: What is wanted of each line, everything by default: a source has a line for each
+            delivery it ever made, and most questions are about a few columns.
+    """
     address = tables.ledger(settings)
     if not delta.exists(address):
         return []
+    wanted = list(columns or tables.LEDGER.names)
     found: list[Line] = (
         delta.open_table(address)
-        .to_pyarrow_table(filters=[("source_id", "=", source_id)])
-        .sort_by([("batch", "ascending"), ("recorded_at", "ascending")])
+        .to_pyarrow_table(
+            filters=[("source_id", "=", source_id)], columns=[*dict.fromkeys([*wanted, *_ORDER])]
+        )
+        .sort_by([(name, "ascending") for name in _ORDER])
+        .select(wanted)
         .to_pylist()
     )
     return found
 
 
-def standing(settings: Settings, source_id: str) -> dict[str, Line]:
+def standing(settings: Settings, source_id: str, columns: Sequence[str] = ()) -> dict[str, Line]:
     """The line that stands for each delivery that has been taken, by sha-256.
 
     A replay accounts for the whole delivery, so the newest taking stands for all before it.
+
+    Args:
+        settings: Says where the ledger is.
+        source_id: The source.
+        columns: What is wanted of each line besides `delivery` and `outcome`; by default all.
     """
-    taken = [line for line in lines(settings, source_id) if line["outcome"] in _TAKEN]
+    wanted = ("delivery", "outcome", *columns) if columns else ()
+    taken = [line for line in lines(settings, source_id, wanted) if line["outcome"] in _TAKEN]
     return {line["delivery"]: line for line in taken}
 
 
@@ -179,7 +199,7 @@ def record_duplicate(
     settings: Settings, contract: SourceContract, offer: Offer, sha256: str
 ) -> Receipt:
     """Account for bytes that came again under another name: every row is a duplicate."""
-    first = standing(settings, contract.id)[sha256]
+    first = standing(settings, contract.id, ("bytes", "records", "rows_in"))[sha256]
     receipt = Receipt(
         delivery=sha256,
         name=offer.name,

@@ -30,7 +30,7 @@ def balance(settings: Settings, source_id: str) -> Balance:
     Deliveries that were refused whole stand in quarantine with a row of their own, which is no
     delivered row and is not counted.
     """
-    listed = accounts.standing(settings, source_id).values()
+    listed = accounts.standing(settings, source_id, ("landed", "quarantined")).values()
     bronze = tables.bronze(settings, source_id)
     return Balance(
         landed=sum(line["landed"] for line in listed),

@@ -87,7 +87,7 @@ def show_held(
     address = tables.quarantine(settings, source_id)
     if not delta.exists(address):
         return False
-    newest = accounts.standing(settings, source_id)
+    newest = accounts.standing(settings, source_id, ("batch_id",))
     connection.register(
         f"newest_{view}",
         pa.table(

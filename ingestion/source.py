@@ -201,6 +201,8 @@ def _take_again(
     settings: Settings, contract: SourceContract, again: list[tuple[Offer, str]], tally: _Tally
 ) -> None:
     """Account for bytes that came under another name before."""
+    if not again:
+        return
     seen = accounts.Seen.of(settings, contract)
     for offer, sha256 in again:
         if seen.taken(sha256):

@@ -58,7 +58,8 @@ def _usual(
 ) -> Mapping[str, float]:
     """The median of records in recent deliveries, by what their names have in common."""
     found: dict[str, list[int]] = {}
-    for sha256, line in accounts.standing(settings, contract.id).items():
+    standing = accounts.standing(settings, contract.id, ("name", "records"))
+    for sha256, line in standing.items():
         if sha256 not in apart_from:
             found.setdefault(_kind(line["name"]), []).append(line["records"])
     return {
