@@ -225,6 +225,8 @@ def replace(
 ) -> Commit:
     """Replace a table's rows, or exactly those that a predicate selects.
 
+    Who replaces all rows may also bring other columns.
+
     Args:
         address: The table; made with `schema` if it does not exist.
         data: The new rows; every one must fulfil the predicate.
@@ -241,7 +243,12 @@ def replace(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         write_deltalake(
-            table, data, mode="overwrite", predicate=predicate, commit_properties=properties
+            table,
+            data,
+            mode="overwrite",
+            predicate=predicate,
+            schema_mode="overwrite" if predicate is None else None,
+            commit_properties=properties,
         )
 
     return _write(address, schema, commit, partition_by, marks or {}, note, description)

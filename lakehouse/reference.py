@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, SourceContract, Vocabulary
+from lakehouse.contracts.thing import periods
 from lakehouse.contracts.vocabulary import COLUMNS
 from lakehouse.settings import Settings
 
@@ -52,6 +53,8 @@ MAPPINGS = pa.schema(
         pa.field("ucum_code", pa.string(), nullable=False),
         pa.field("minimum", pa.float64()),
         pa.field("maximum", pa.float64()),
+        pa.field("aggregation", pa.string(), nullable=False),
+        pa.field("rollover", pa.float64()),
     ]
 )
 
@@ -61,13 +64,28 @@ THINGS = pa.schema(
         pa.field("device", pa.string(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
         pa.field("type", pa.string(), nullable=False),
+        pa.field("valid_from", pa.timestamp("us", "UTC")),
+        pa.field("valid_to", pa.timestamp("us", "UTC")),
         pa.field("longitude", pa.float64()),
         pa.field("latitude", pa.float64()),
+        pa.field("public_precision_m", pa.float64()),
         pa.field("street", pa.string()),
         pa.field("district", pa.string()),
         pa.field("attributes", pa.string(), nullable=False),
     ]
 )
+
+DISTRICTS = pa.schema(
+    [
+        pa.field("district_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("longitude_1", pa.float64(), nullable=False),
+        pa.field("latitude_1", pa.float64(), nullable=False),
+        pa.field("longitude_2", pa.float64(), nullable=False),
+        pa.field("latitude_2", pa.float64(), nullable=False),
+    ]
+)
+"""Grain: one row for each edge of a district."""
 
 
 def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
@@ -76,10 +94,18 @@ def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
     found = {name: _vocabulary(contracts, name) for name in COLUMNS}
     found["sources"] = pa.Table.from_pylist([_source(source) for source in sources], SOURCES)
     found["mappings"] = pa.Table.from_pylist(
-        [row for source in sources for row in _mappings(source)], MAPPINGS
+        [row for source in sources for row in _mappings(source, contracts.vocabulary)], MAPPINGS
     )
     found["things"] = pa.Table.from_pylist(
         [row for source in sources for row in _things(source)], THINGS
+    )
+    edges = [
+        [district.id, district.name, *edge]
+        for district in contracts.vocabulary.districts
+        for edge in district.edges
+    ]
+    found["district_edges"] = pa.Table.from_pylist(
+        [dict(zip(DISTRICTS.names, edge, strict=True)) for edge in edges], DISTRICTS
     )
     return found
 
@@ -122,7 +148,7 @@ def mapping_digest(source: SourceContract, vocabulary: Vocabulary) -> str:
                     vocabulary.observed_properties.get(str(row["observed_property_id"]), {})
                 ),
             }
-            for row in _mappings(source)
+            for row in _mappings(source, vocabulary)
         ],
         source.classification.is_shareable,
     ]
@@ -170,7 +196,8 @@ def _source(source: SourceContract) -> Mapping[str, object]:
     }
 
 
-def _mappings(source: SourceContract) -> list[Mapping[str, object]]:
+def _mappings(source: SourceContract, vocabulary: Vocabulary) -> list[Mapping[str, object]]:
+    known = vocabulary.observed_properties
     return [
         {
             "source_id": source.id,
@@ -180,6 +207,9 @@ def _mappings(source: SourceContract) -> list[Mapping[str, object]]:
             "ucum_code": channel.unit,
             "minimum": channel.minimum,
             "maximum": channel.maximum,
+            "aggregation": channel.aggregation
+            or known[channel.observed_property or ""]["aggregation"],
+            "rollover": channel.rollover,
         }
         for channel in source.channels
     ]
@@ -192,18 +222,22 @@ def _things(source: SourceContract) -> list[Mapping[str, object]]:
             "device": thing.device,
             "name": thing.name,
             "type": thing.type,
+            "valid_from": thing.valid_from,
+            "valid_to": valid_to,
             "longitude": thing.longitude,
             "latitude": thing.latitude,
+            "public_precision_m": thing.public_precision_m,
             "street": thing.street,
             "district": thing.district,
             "attributes": json.dumps(dict(thing.attributes), ensure_ascii=False, sort_keys=True),
         }
-        for thing in source.things
+        for thing, valid_to in periods(source.things)
     ]
 
 
 def _digest(table: pa.Table) -> str:
-    content = json.dumps([table.schema.to_string(), table.to_pylist()], ensure_ascii=False)
+    rows = table.to_pylist()
+    content = json.dumps([table.schema.to_string(), rows], ensure_ascii=False, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -17,6 +17,44 @@
 {%- endmacro %}
 
 
+{# The number of the UTC hour an instant falls in, counted from 1970; and the hour of a number. #}
+{% macro hour_number(instant) -%}
+  {{ adapter.dispatch('hour_number', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__hour_number(instant) -%}
+  (epoch_us({{ instant }}) // 3600000000)
+{%- endmacro %}
+
+{% macro hour_of_number(number) -%}
+  {{ adapter.dispatch('hour_of_number', 'sjostad')(number) }}
+{%- endmacro %}
+
+{% macro duckdb__hour_of_number(number) -%}
+  make_timestamptz(({{ number }}) * 3600000000)
+{%- endmacro %}
+
+
+{# Seconds from one instant to another. #}
+{% macro seconds_between(earlier, later) -%}
+  {{ adapter.dispatch('seconds_between', 'sjostad')(earlier, later) }}
+{%- endmacro %}
+
+{% macro duckdb__seconds_between(earlier, later) -%}
+  ((epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1e6)
+{%- endmacro %}
+
+
+{# An instant as text, to the second. #}
+{% macro utc_text(instant) -%}
+  {{ adapter.dispatch('utc_text', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__utc_text(instant) -%}
+  strftime({{ instant }}, '%Y-%m-%dT%H:%M:%SZ')
+{%- endmacro %}
+
+
 {# An instant on Stockholm's clocks with its offset: 2026-10-25T02:00+02:00. The label is for
    people; sums and joins use UTC, where the doubled hour of October stays two hours. #}
 {% macro stockholm_label(instant) -%}

@@ -25,6 +25,7 @@ from ingestion.batches import (
 from ingestion.deliveries import Again, Landed, Member
 from ingestion.formats import FORMATS
 from ingestion.landing import flush_landed
+from lakehouse import places
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect
 from lakehouse.errors import DeliveryRefused, Problem
@@ -108,6 +109,9 @@ def _read(
     """Read and judge deliveries, compare them with what is known, and account for each."""
     members = _members(deliveries, scratch)
     _show_files(connection, members)
+    position = contract.delivery.position
+    if position and position.crs:
+        places.show(connection, position.crs)
     reading = FORMATS[contract.delivery.format].read(connection, members, contract)
     released = frozenset({"quality", "quality_code"}) if again else frozenset()
     given = judging.judge(connection, settings, contract, reading, keep=released)

@@ -95,7 +95,7 @@ def _are_numbers(contract: SourceContract) -> bool:
         told = rule.model_dump(exclude={"value"}).values() if rule else ()
         elsewhere |= {name for one in told for name in (one if isinstance(one, tuple) else (one,))}
     if delivery.position:
-        elsewhere |= {delivery.position.longitude, delivery.position.latitude}
+        elsewhere |= {*delivery.position.columns}
     return elsewhere.isdisjoint(_values(contract))
 
 
@@ -173,7 +173,7 @@ def _is_odd(contract: SourceContract) -> str:
     """
     delivery, names = contract.delivery, columns.names(contract)
     position, time = delivery.position, delivery.time
-    read_as_numbers = {position.longitude, position.latitude} if position else set()
+    read_as_numbers = {*position.columns} if position else set()
     times = {*time.columns, *time.end_columns} if time else set()
     if time and (time.format.startswith("epoch") or time.format == "iso8601"):
         read_as_numbers |= times  # no number is a time of ISO 8601

@@ -45,7 +45,7 @@ def names(contract: SourceContract) -> tuple[str, ...]:
     if delivery.quality:
         found.append(delivery.quality.column)
     if delivery.position:
-        found += [delivery.position.longitude, delivery.position.latitude]
+        found += delivery.position.columns
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -332,6 +332,10 @@ def _optional(contract: SourceContract, time: TimeRule, cell: Cell) -> dict[str,
         code = cell(delivery.quality.column)
         found |= {"quality": quality(delivery.quality, code), "quality_code": code}
     if delivery.position:
-        found["longitude"] = number(cell(delivery.position.longitude))
-        found["latitude"] = number(cell(delivery.position.latitude))
+        east, north = (number(cell(name)) for name in delivery.position.columns)
+        if delivery.position.crs:
+            place = f"degrees({east}, {north})"
+            found |= {"longitude": f"{place}.lon", "latitude": f"{place}.lat"}
+        else:
+            found |= {"longitude": east, "latitude": north}
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lakehouse.contracts import drafts
+from lakehouse.contracts.districts import bounds
 from lakehouse.contracts.product import ProductContract, load_product
 from lakehouse.contracts.source import SourceContract, load_source
 from lakehouse.contracts.vocabulary import Vocabulary, load_vocabulary
@@ -110,6 +111,7 @@ def load_contracts(folder: Path) -> Contracts:
     products = _load_all(sorted((folder / "products").rglob("*.yaml")), load_product, problems)
     for source in sources.values():
         problems += unknown_words(source, vocabulary)
+        problems += _swapped_places(source, vocabulary)
     for product in products.values():
         problems += _unknown_publisher(product, vocabulary)
     if problems:
@@ -162,6 +164,19 @@ def unknown_words(source: SourceContract, vocabulary: Vocabulary) -> Iterator[Pr
                 f"'{column.unit}' cannot be converted to {known['canonical_unit']}, the unit of "
                 f"{column.observed_property}",
                 "Correct the unit or the observed property.",
+            )
+
+
+def _swapped_places(source: SourceContract, vocabulary: Vocabulary) -> Iterator[Problem]:
+    """Things that lie in the city only if their longitude and latitude are exchanged."""
+    west, south, east, north = bounds(vocabulary.districts)
+    for index, thing in enumerate(source.things):
+        x, y = thing.longitude, thing.latitude
+        if x is not None and y is not None and west <= y <= east and south <= x <= north:
+            yield Problem(
+                f"{source.path}: customProperties.things[{index}] ({thing.device})",
+                f"longitude {x:g} and latitude {y:g} lie in the city if they are exchanged",
+                "Exchange them: longitude is the one around 18.",
             )
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from lakehouse import places
 from lakehouse.contracts.fetching import Http, Paging, Window
 from lakehouse.contracts.odcs import Frozen
 
@@ -161,10 +162,31 @@ class NarrowRows(Frozen):
 
 
 class PositionRule(Frozen):
-    """Columns that carry the position, degrees in WGS 84."""
+    """Columns that carry the position: degrees in WGS 84, or metres in `crs`."""
 
-    longitude: str
-    latitude: str
+    longitude: str | None = None
+    latitude: str | None = None
+    easting: str | None = None
+    northing: str | None = None
+    crs: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The column that counts to the east, and that to the north."""
+        return self.easting or self.longitude or "", self.northing or self.latitude or ""
+
+    @field_validator("crs")
+    @classmethod
+    def _known(cls, code: str | None) -> str | None:
+        return code and places.require_crs(code)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        degrees = [name is not None for name in (self.longitude, self.latitude)]
+        metres = [name is not None for name in (self.easting, self.northing, self.crs)]
+        if not (all(degrees) and not any(metres) or all(metres) and not any(degrees)):
+            raise ValueError("expected longitude and latitude, or easting, northing and crs")
+        return self
 
 
 class SensorThingsNames(Frozen):

@@ -17,6 +17,8 @@ from pydantic import Field, field_validator
 from lakehouse.contracts.delivery import Delivery
 from lakehouse.contracts.drafts import require_decided
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
+from lakehouse.contracts.thing import Thing, Things, told_twice
+from lakehouse.contracts.vocabulary import AGGREGATIONS
 from lakehouse.errors import ContractError, Problem
 
 Level = Literal[0, 1, 2, 3, 4]
@@ -51,25 +53,6 @@ class Classification(Frozen):
         return self.k < 2 and not self.personal_data
 
 
-class Thing(Frozen):
-    """A device's place in the city: what it is and where (degrees in WGS 84)."""
-
-    device: str
-    name: str
-    type: str
-    longitude: float | None = Field(default=None, ge=-180, le=180)
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    street: str | None = None
-    district: str | None = None
-    attributes: Mapping[str, str] = Field(default_factory=dict)
-
-
-class Things(Frozen):
-    """The list of things a source measures at."""
-
-    things: tuple[Thing, ...] = ()
-
-
 class ColumnProperties(Frozen):
     """What ODCS lacks about a column; see `Column`."""
 
@@ -77,6 +60,15 @@ class ColumnProperties(Frozen):
     unit: str | None = None
     devices: str = ".*"
     empty: Literal["filter", "quarantine"] = "filter"
+    aggregation: str | None = None
+    rollover: float | None = Field(default=None, gt=0)
+
+    @field_validator("aggregation")
+    @classmethod
+    def _aggregation(cls, name: str | None) -> str | None:
+        if name is not None and name not in AGGREGATIONS:
+            raise ValueError(f"expected one of {', '.join(AGGREGATIONS)}")
+        return name
 
     @field_validator("devices")
     @classmethod
@@ -103,6 +95,8 @@ class Column:
         maximum: Largest.
         devices: Pattern of the devices this mapping is for.
         empty: What an empty cell is: left out by rule, or a broken row.
+        aggregation: How its values become one of an hour, where that is not the property's way.
+        rollover: Value at which a register begins again at 0, in `unit`.
     """
 
     name: str
@@ -115,6 +109,8 @@ class Column:
     maximum: float | None
     devices: str
     empty: Literal["filter", "quarantine"]
+    aggregation: str | None
+    rollover: float | None
     description: str
 
     @property
@@ -256,6 +252,8 @@ def _columns(document: Document) -> Iterator[Column]:
             maximum=options.get("maximum"),
             devices=extra.devices,
             empty=extra.empty,
+            aggregation=extra.aggregation,
+            rollover=extra.rollover,
             description=item.get("description", ""),
         )
 
@@ -320,6 +318,12 @@ def _problems(contract: SourceContract) -> Iterator[Problem]:
             "no property names an observedProperty, so nothing would be measured",
             "Give at least one property the custom properties 'observedProperty' and 'unit'.",
         )
+    for device in told_twice(contract.things):
+        yield problem(
+            "customProperties.things",
+            f"'{device}' stands twice with the same beginning",
+            "Give the later entry a 'validFrom', or keep one of them.",
+        )
     yield from _column_problems(contract)
 
 
@@ -334,4 +338,10 @@ def _column_problems(contract: SourceContract) -> Iterator[Problem]:
                 f"{place}[{index}]",
                 f"the channel '{column.name}' has no unit",
                 "Add the custom property 'unit' with a UCUM code from vocabulary/units.csv.",
+            )
+        if column.rollover and not column.is_channel:
+            yield Problem(
+                f"{place}[{index}]",
+                f"'{column.name}' has a rollover but is no channel",
+                "Give it an observedProperty and a unit, or take the rollover away.",
             )

@@ -1,16 +1,17 @@
 """The closed vocabulary that contracts may use: organisations, initiatives, properties, units.
 
-Each is a CSV file in `vocabulary/`. A contracts folder may bring its own file; one that it
+Each is a CSV file in `vocabulary/`; the city's districts stand beside them. A contracts folder may bring its own file; one that it
 does not bring is taken from the project's own.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakehouse.contracts.districts import District, load_districts
 from lakehouse.errors import ContractError, Problem
 from lakehouse.settings import PROJECT
 
@@ -30,7 +31,8 @@ COLUMNS = {
         "initiative_id", "organisation_id", "name_sv", "name_en", "step", "started_on", "domain"
     ),
     "observed_properties": (
-        "observed_property_id", "name_sv", "name_en", "definition", "canonical_unit", "aggregation"
+        "observed_property_id", "name_sv", "name_en", "definition", "canonical_unit",
+        "aggregation", "qudt_quantity_kind", "ngsi_ld_name",
     ),
     "units": (
         "ucum_code", "symbol", "name_sv", "name_en", "quantity", "canonical_unit", "factor",
@@ -39,14 +41,29 @@ COLUMNS = {
 }  # fmt: skip
 
 
+AGGREGATIONS = {
+    "mean": "every reading counts the same",
+    "time_weighted_mean": "a reading stands until the next one: what is sent when it changes",
+    "vector_mean": "directions in degrees, as unit vectors",
+    "energetic_mean": "levels in decibels, as what they are the logarithm of",
+    "extremes": "quantities whose mean says nothing, such as pH: the least and the greatest",
+    "sum": "amounts of an interval",
+    "counter": "registers, by their increase",
+    "share_of_time": "states, by how long each lasts",
+    "none": "nothing that may be aggregated",
+}
+"""How the values of a property may become one value of an hour."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The vocabulary by file, then by key, in file order."""
+    """The vocabulary by file, then by key, in file order; and the districts of the city."""
 
     organisations: Mapping[str, Row]
     initiatives: Mapping[str, Row]
     observed_properties: Mapping[str, Row]
     units: Mapping[str, Row]
+    districts: tuple[District, ...]
 
     def rows(self, name: str) -> tuple[Row, ...]:
         """The rows of one vocabulary file, in file order."""
@@ -59,7 +76,20 @@ def load_vocabulary(contracts: Path) -> Vocabulary:
     Raises:
         ContractError: A file is missing, lacks a column, or repeats a key.
     """
-    return Vocabulary(**{name: _load(contracts, name) for name in KEYS})
+    words = {name: _load(contracts, name) for name in KEYS}
+    return Vocabulary(**words, districts=load_districts(contracts))
+
+
+def _require_aggregations(path: Path, rows: Iterable[Row]) -> None:
+    for row in rows:
+        if row["aggregation"] not in AGGREGATIONS:
+            raise ContractError(
+                Problem(
+                    f"{path}: {row['observed_property_id']}",
+                    f"'{row['aggregation']}' is no way to aggregate",
+                    f"Write one of: {', '.join(AGGREGATIONS)}.",
+                )
+            )
 
 
 def _load(contracts: Path, name: str) -> Mapping[str, Row]:
@@ -76,7 +106,10 @@ def _load(contracts: Path, name: str) -> Mapping[str, Row]:
             raise ContractError(
                 Problem(str(path), f"columns are missing: {', '.join(missing)}", "Add them.")
             )
-        return _by_key(path, KEYS[name], list(reader))
+        found = _by_key(path, KEYS[name], list(reader))
+    if name == "observed_properties":
+        _require_aggregations(path, found.values())
+    return found
 
 
 def _by_key(path: Path, key: str, rows: list[dict[str, str]]) -> Mapping[str, Row]:

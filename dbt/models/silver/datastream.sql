@@ -43,12 +43,16 @@ mapped as (
         seen.*,
         m.observed_property_id,
         m.ucum_code,
+        m.aggregation,
+        m.rollover * u.factor as rollover,
+        u.canonical_unit as unit_id,
         m.source_id is not null as is_mapped
     from seen
     left join {{ source('reference', 'mappings') }} m
         on m.source_id = seen.source_id
         and m.channel = seen.channel
         and (m.device_pattern = '.*' or regexp_full_match(seen.device, m.device_pattern))
+    left join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 )
 
 select
@@ -59,6 +63,9 @@ select
     channel,
     observed_property_id,
     ucum_code as delivered_unit_id,
+    unit_id,
+    aggregation,
+    rollover,
     is_mapped,
     first_time,
     last_time,

@@ -1,24 +1,75 @@
--- A declared position wins over one that the device itself sends.
+-- A declared place wins over one that the device itself sends.
 with delivered as (
     select
-        thing_id,
+        source_id,
+        device,
         arg_max(longitude, last_time) filter (where longitude is not null) as longitude,
         arg_max(latitude, last_time) filter (where latitude is not null) as latitude
     from {{ ref('datastream') }}
-    group by thing_id
+    group by source_id, device
+),
+
+told as (
+    select
+        coalesce(t.source_id, d.source_id) || '/' || coalesce(t.device, d.device) as thing_id,
+        t.valid_from,
+        t.valid_to,
+        round(coalesce(t.longitude, d.longitude), 6) as longitude,
+        round(coalesce(t.latitude, d.latitude), 6) as latitude,
+        case when t.longitude is not null then 'contract' else 'delivery' end as origin,
+        t.public_precision_m,
+        t.street,
+        t.district as told_district
+    from {{ source('reference', 'things') }} t
+    full outer join delivered d on d.source_id = t.source_id and d.device = t.device
+),
+
+placed as (
+    select
+        thing_id || coalesce('@' || {{ utc_text('valid_from') }}, '') as place_id,
+        *
+    from told
+    where longitude is not null and latitude is not null
+),
+
+projected as (
+    {{ with_sweref99_18_00('placed') }}
+),
+
+districts as (
+    {{ districts_of('placed') }}
+),
+
+city as (
+    select
+        min(least(longitude_1, longitude_2)) as west,
+        max(greatest(longitude_1, longitude_2)) as east,
+        min(least(latitude_1, latitude_2)) as south,
+        max(greatest(latitude_1, latitude_2)) as north
+    from {{ source('reference', 'district_edges') }}
 )
 
 select
-    th.thing_id as location_id,
-    th.thing_id,
-    coalesce(t.longitude, d.longitude) as longitude,
-    coalesce(t.latitude, d.latitude) as latitude,
-    case when t.longitude is not null then 'contract' else 'delivery' end as origin,
-    th.street,
-    th.district
-from {{ ref('thing') }} th
-left join {{ source('reference', 'things') }} t
-    on t.source_id = th.source_id and t.device = th.device
-left join delivered d on d.thing_id = th.thing_id
-where coalesce(t.longitude, d.longitude) is not null
-    and coalesce(t.latitude, d.latitude) is not null
+    p.place_id as location_id,
+    p.thing_id,
+    p.valid_from,
+    p.valid_to,
+    p.longitude,
+    p.latitude,
+    p.northing_m,
+    p.easting_m,
+    p.origin,
+    p.street,
+    coalesce(d.district, p.told_district) as district,
+    case
+        when d.district is not null then 'in_district'
+        when p.longitude between c.west and c.east and p.latitude between c.south and c.north then 'in_city'
+        when p.latitude between c.west and c.east and p.longitude between c.south and c.north then 'axes_swapped'
+        else 'outside'
+    end as position_status,
+    p.public_precision_m,
+    {{ coarsened('p.longitude', 'p.public_precision_m', '111320 * cos(radians(59.33))') }} as public_longitude,
+    {{ coarsened('p.latitude', 'p.public_precision_m', '111320') }} as public_latitude
+from projected p
+cross join city c
+left join districts d on d.place_id = p.place_id

@@ -4,5 +4,7 @@ select
     name_en,
     definition,
     canonical_unit as unit_id,
-    aggregation
+    aggregation,
+    qudt_quantity_kind,
+    ngsi_ld_name
 from {{ source('reference', 'observed_properties') }}

@@ -1,9 +1,12 @@
+-- What is known of a thing now; where it stood before is in location.
 with delivered as (
     select distinct thing_id, source_id, device from {{ ref('datastream') }}
 ),
 
 declared as (
-    select source_id || '/' || device as thing_id, * from {{ source('reference', 'things') }}
+    select source_id || '/' || device as thing_id, *
+    from {{ source('reference', 'things') }}
+    where valid_to is null
 )
 
 select
@@ -12,10 +15,12 @@ select
     coalesce(d.device, t.device) as device,
     coalesce(t.name, d.device) as name,
     coalesce(t.type, 'unknown') as type,
-    t.street,
-    t.district,
+    coalesce(l.street, t.street) as street,
+    coalesce(l.district, t.district) as district,
     t.attributes,
     t.thing_id is not null as is_declared,
     d.thing_id is not null as has_delivered
 from delivered d
 full outer join declared t on d.thing_id = t.thing_id
+left join {{ ref('location') }} l
+    on l.thing_id = coalesce(d.thing_id, t.thing_id) and l.valid_to is null

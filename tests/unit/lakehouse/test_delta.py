@@ -103,6 +103,17 @@ def replace_day(address: Path, day: str, *values: int, **marks: int) -> delta.Co
     )
 
 
+def test_who_replaces_everything_may_bring_other_columns(address):
+    append(address, 1)
+    wider = SCHEMA.append(pa.field("more", pa.string()))
+    rows_now = pa.table({"day": ["e"], "value": [2], "more": ["x"]}, wider)
+    delta.replace(address, rows_now, wider)
+    table = delta.open_table(address)
+    assert table.to_pyarrow_table().to_pylist() == [{"day": "e", "value": 2, "more": "x"}]
+    assert table.schema().to_arrow().field("day").nullable is False
+    assert delta.mark_of(address, "batch") == 1
+
+
 def test_replace_touches_only_its_partition(address):
     replace_day(address, "2026-10-19", 1, 2)
     replace_day(address, "2026-10-20", 3)

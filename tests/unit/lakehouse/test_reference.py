@@ -30,6 +30,8 @@ def test_first_write_and_content(lake, contracts):
         "ucum_code": "kW.h",
         "minimum": 0.0,
         "maximum": 1000.0,
+        "aggregation": "sum",
+        "rollover": None,
     }
     units = lake.rows(tables.reference(lake.settings, "units"))
     assert {row["ucum_code"]: row["factor"] for row in units}["W.h"] == 0.001

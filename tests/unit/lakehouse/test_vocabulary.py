@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 
 import pytest
+import ucumvert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.contracts.vocabulary import COLUMNS, KEYS, load_vocabulary
+from lakehouse.contracts.vocabulary import AGGREGATIONS, COLUMNS, KEYS, load_vocabulary
 from lakehouse.errors import ContractError
 from lakehouse.settings import PROJECT
 
@@ -46,7 +48,7 @@ def test_canonical_unit_of_every_unit(code):
 def test_properties_are_in_canonical_units():
     for row in load_vocabulary(PROJECT / "contracts").observed_properties.values():
         assert UNITS[row["canonical_unit"]]["canonical_unit"] == row["canonical_unit"]
-        assert row["aggregation"] in {"mean", "sum", "counter", "none"}
+        assert row["aggregation"] in AGGREGATIONS
 
 
 def test_initiatives_belong_to_organisations():
@@ -97,6 +99,37 @@ def test_factors_agree_with_another_computation(code, expected, value):
 def test_every_converted_unit_is_held_against_another_computation():
     converted = {code for code, row in UNITS.items() if row["canonical_unit"] != code}
     assert converted == {code for code, _ in SCALED}
+
+
+@cache
+def ucum() -> ucumvert.PintUcumRegistry:
+    return ucumvert.PintUcumRegistry()
+
+
+NO_UCUM = {"dB[A]", "[pH]", "{SEK}"}
+"""A-weighting is none of UCUM's units; pint knows no pH, and no unit that is only an annotation."""
+
+
+@pytest.mark.parametrize("code", sorted(UNITS.keys() - NO_UCUM))
+@pytest.mark.parametrize("value", [-40.0, 0.0, 1.0, 37.5])
+def test_units_are_what_ucum_says(code, value):
+    """UCUM by ucumvert's grammar, and pint's definitions: nothing that this project has made."""
+    unit, into = (ucum().from_ucum(text) for text in (code, UNITS[code]["canonical_unit"]))
+    told = ucum().Quantity(value * unit.magnitude, unit.units).to(into.units)
+    assert canonical(code, value) == pytest.approx(told.magnitude / into.magnitude, rel=1e-12)
+
+
+@pytest.mark.parametrize("code", sorted(NO_UCUM))
+def test_units_of_our_own_stand_for_themselves(code):
+    with pytest.raises(Exception, match=r"(?s)."):
+        ucum().from_ucum(code).units  # noqa: B018
+    assert UNITS[code]["canonical_unit"] == code
+
+
+def test_ucum_would_find_a_wrong_factor():
+    """The control: a factor that is off in the sixth digit."""
+    told = ucum().Quantity(1.0, ucum().from_ucum("[mi_i]/h").units).to("m/s")
+    assert told.magnitude != pytest.approx(0.447041, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ select
     {{ stockholm_label('s.hour_start') }} as hour_start_local,
     t.name as station_name,
     t.district,
-    l.longitude,
-    l.latitude,
+    l.public_longitude as longitude,
+    l.public_latitude as latitude,
     s.pm10_ug_m3,
     s.pm2_5_ug_m3,
     s.no2_ug_m3,
@@ -51,5 +51,8 @@ select
     s.partition_date
 from stations s
 join {{ ref('thing') }} t on t.thing_id = s.thing_id
-left join {{ ref('location') }} l on l.thing_id = s.thing_id
+left join {{ ref('location') }} l
+    on l.thing_id = s.thing_id
+    and s.hour_start >= coalesce(l.valid_from, s.hour_start)
+    and s.hour_start < coalesce(l.valid_to, s.hour_start + interval 1 hour)
 order by s.partition_date, station_id, s.hour_start

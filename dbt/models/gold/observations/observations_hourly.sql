@@ -1,6 +1,5 @@
 {{ config(
     follows='silver.observation',
-    resets_with=['silver.observed_property'],
     spills=true,
     partition_by=['partition_date'],
 ) }}
@@ -16,27 +15,45 @@ with readings as (
         o.phenomenon_time,
         o.result,
         o.quality,
-        p.aggregation,
-        p.unit_id
+        d.aggregation,
+        d.unit_id,
+        d.rollover
     from {{ ref('observation') }} o
     join {{ ref('datastream') }} d on d.datastream_id = o.datastream_id
-    join {{ ref('observed_property') }} p on p.observed_property_id = d.observed_property_id
     where {{ in_partitions(window, 'o.partition_date') }}
         and o.result is not null
-        and p.aggregation <> 'none'
+        and d.aggregation not in ('none', 'share_of_time')
         and coalesce(o.phenomenon_time_end <= o.phenomenon_time + interval 1 hour, true)
 ),
 
-steps as (
+registers as (
     select
         datastream_id,
         lag(phenomenon_time) over by_time as started,
         phenomenon_time as ended,
         lead(phenomenon_time) over by_time as following,
-        result - lag(result) over by_time as increase
+        lag(result) over by_time as before,
+        result,
+        rollover
     from readings
     where aggregation = 'counter' and quality = 'good'
     window by_time as (partition by datastream_id order by phenomenon_time)
+),
+
+-- A register that falls has gone round if it fell from its last tenth to its first; else it was
+-- reset, and nobody knows what it had counted.
+steps as (
+    select
+        datastream_id,
+        started,
+        ended,
+        following,
+        case
+            when result < before and before >= 0.9 * rollover and result <= 0.1 * rollover
+                then result + rollover - before
+            else result - before
+        end as increase
+    from registers
 ),
 
 -- Over a gap of more than an hour nobody knows which hour used how much, and a register that
@@ -66,39 +83,82 @@ increases as (
     having bool_and(is_told)
 ),
 
-hours as (
+-- What stands until it changes, by how long it stood; also in hours without a reading.
+standing as (
+    {{ held_by_hour("(select * from readings where aggregation = 'time_weighted_mean')", ['result']) }}
+),
+
+stood as (
+    select
+        datastream_id,
+        hour_start,
+        sum(result * seconds) / sum(seconds) as mean_value,
+        min(result) as min_value,
+        max(result) as max_value,
+        sum(seconds) as covered_s
+    from standing
+    group by datastream_id, hour_start
+),
+
+counted as (
     select
         datastream_id,
         {{ utc_hour('phenomenon_time') }} as hour_start,
         any_value(aggregation) as aggregation,
-        any_value(unit_id) as unit_id,
         count(*) as readings,
         count(*) filter (where quality = 'good') as readings_good,
         avg(result) filter (where quality = 'good') as mean_value,
         min(result) filter (where quality = 'good') as min_value,
         max(result) filter (where quality = 'good') as max_value,
-        sum(result) filter (where quality = 'good') as sum_value
+        sum(result) filter (where quality = 'good') as sum_value,
+        {{ vector_parts('result', "quality = 'good' and aggregation = 'vector_mean'") }},
+        avg(power(10, result / 10)) filter (where quality = 'good' and aggregation = 'energetic_mean') as mean_energy
     from readings
     group by datastream_id, hour_start
+),
+
+hours as (
+    select
+        coalesce(c.datastream_id, s.datastream_id) as datastream_id,
+        coalesce(c.hour_start, s.hour_start) as hour_start,
+        coalesce(c.readings, 0) as readings,
+        coalesce(c.readings_good, 0) as readings_good,
+        case c.aggregation
+            when 'mean' then c.mean_value
+            when 'vector_mean' then {{ direction('c.mean_east', 'c.mean_north') }}
+            when 'energetic_mean' then 10 * log10(c.mean_energy)
+            else s.mean_value
+        end as mean_value,
+        case when s.datastream_id is null then c.min_value else s.min_value end as min_value,
+        case when s.datastream_id is null then c.max_value else s.max_value end as max_value,
+        c.sum_value,
+        case when c.aggregation = 'vector_mean' then sqrt(power(c.mean_east, 2) + power(c.mean_north, 2)) end
+            as steadiness,
+        s.covered_s
+    from counted c
+    full outer join stood s on s.datastream_id = c.datastream_id and s.hour_start = c.hour_start
 ),
 
 joined as (
     select
         h.datastream_id,
         h.hour_start,
-        h.aggregation,
-        h.unit_id,
+        d.aggregation,
+        d.unit_id,
         cast(h.readings as integer) as readings,
         cast(h.readings_good as integer) as readings_good,
-        case when h.aggregation = 'mean' then round(h.mean_value, 6) end as mean_value,
-        h.min_value,
-        h.max_value,
+        round(h.mean_value, 6) as mean_value,
+        case when d.aggregation <> 'vector_mean' then h.min_value end as min_value,
+        case when d.aggregation <> 'vector_mean' then h.max_value end as max_value,
         case
-            when h.aggregation = 'sum' then round(h.sum_value, 6)
-            when h.aggregation = 'counter' then round(i.increase_value, 6)
+            when d.aggregation = 'sum' then round(h.sum_value, 6)
+            when d.aggregation = 'counter' then round(i.increase_value, 6)
         end as total_value,
+        round(h.steadiness, 6) as steadiness,
+        round(h.covered_s, 6) as covered_s,
         {{ partition_date('h.hour_start') }} as partition_date
     from hours h
+    join {{ ref('datastream') }} d on d.datastream_id = h.datastream_id
     left join increases i on i.datastream_id = h.datastream_id and i.hour_start = h.hour_start
 )
 
