@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 if TYPE_CHECKING:
     import pyproj
@@ -85,9 +86,11 @@ def show(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
         longitude, latitude = (pa.array(one, from_pandas=True) for one in found)
         return pa.StructArray.from_arrays([longitude, latitude], ["lon", "lat"])
 
+    number = connection.sqltype("DOUBLE")
+    place = connection.sqltype("STRUCT(lon DOUBLE, lat DOUBLE)")
     connection.create_function(
-        "degrees", _degrees, ["DOUBLE", "DOUBLE"], "STRUCT(lon DOUBLE, lat DOUBLE)",
-        type="arrow", null_handling="special",
+        "degrees", _degrees, [number, number], place,
+        type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL,
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
 
 AIR, METERS, LAMPS = "miljo_luft", "hamnar_elmatare", "kista_multisensor"
-FOLLOWERS = ("silver.observation", "gold.observations_hourly",
-             "gold.luftkvalitet_timme", "gold.energianvandning_timme")  # fmt: skip
+FOLLOWERS = ("silver.observation", "gold.observations_hourly", "gold.observations_daily",
+             "gold.states_hourly", "gold.luftkvalitet_timme",
+             "gold.energianvandning_timme")  # fmt: skip
 _DBT = PROJECT / "dbt"
 _TARGET = Path(tempfile.gettempdir()) / f"sjostad-dbt-{os.getpid()}"
 _QUIETLY = [

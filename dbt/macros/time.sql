@@ -80,3 +80,31 @@
     order by 1") %}
   {{ return(rows | map(attribute=0) | map('string') | list) }}
 {% endmacro %}
+
+
+{# The date of an instant on Stockholm's clocks, and the instant at which a date begins there. #}
+{% macro stockholm_date(instant) -%}
+  {{ adapter.dispatch('stockholm_date', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__stockholm_date(instant) -%}
+  cast(timezone('Europe/Stockholm', {{ instant }}) as date)
+{%- endmacro %}
+
+{% macro stockholm_midnight(day) -%}
+  {{ adapter.dispatch('stockholm_midnight', 'sjostad')(day) }}
+{%- endmacro %}
+
+{% macro duckdb__stockholm_midnight(day) -%}
+  timezone('Europe/Stockholm', cast({{ day }} as timestamp))
+{%- endmacro %}
+
+
+{# A row for each date from one to another. #}
+{% macro days_between(first, last) -%}
+  {{ adapter.dispatch('days_between', 'sjostad')(first, last) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(first, last) -%}
+  unnest(generate_series(date '{{ first }}', date '{{ last }}', interval 1 day))
+{%- endmacro %}

@@ -184,7 +184,7 @@ class PositionRule(Frozen):
     def _whole(self) -> Self:
         degrees = [name is not None for name in (self.longitude, self.latitude)]
         metres = [name is not None for name in (self.easting, self.northing, self.crs)]
-        if not (all(degrees) and not any(metres) or all(metres) and not any(degrees)):
+        if not ((all(degrees) and not any(metres)) or (all(metres) and not any(degrees))):
             raise ValueError("expected longitude and latitude, or easting, northing and crs")
         return self
 

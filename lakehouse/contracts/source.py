@@ -109,9 +109,9 @@ class Column:
     maximum: float | None
     devices: str
     empty: Literal["filter", "quarantine"]
-    aggregation: str | None
-    rollover: float | None
     description: str
+    aggregation: str | None = None
+    rollover: float | None = None
 
     @property
     def is_channel(self) -> bool:

@@ -51,8 +51,9 @@ class Thing(Frozen):
     def _in_degrees(cls, said: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
         if not isinstance(said, Mapping) or not said.keys() & {"crs", "easting", "northing"}:
             return said
-        told = [said.get(name) for name in ("crs", "easting", "northing")]
-        if None in told or said.keys() & {"longitude", "latitude"}:
+        told: list[Any] = [said.get(name) for name in ("crs", "easting", "northing")]
+        are_numbers = all(isinstance(one, int | float) for one in told[1:])
+        if told[0] is None or not are_numbers or said.keys() & {"longitude", "latitude"}:
             raise ValueError(
                 "expected easting, northing and crs together, or longitude and latitude"
             )

@@ -1,7 +1,7 @@
 """The closed vocabulary that contracts may use: organisations, initiatives, properties, units.
 
-Each is a CSV file in `vocabulary/`; the city's districts stand beside them. A contracts folder may bring its own file; one that it
-does not bring is taken from the project's own.
+Each is a CSV file in `vocabulary/`; the city's districts stand beside them. A contracts folder may
+bring its own file; one that it does not bring is taken from the project's own.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ def test_the_unit_tests_of_the_models_pass(lake):
         test for path in files for test in yaml.safe_load(path.read_text("utf-8"))["unit_tests"]
     ]
     assert {test["model"] for test in tests} == {
-        "observations_hourly", "luftkvalitet_timme", "energianvandning_timme"
+        "observations_hourly", "observations_daily", "states_hourly", "luftkvalitet_timme",
+        "energianvandning_timme",
     }  # fmt: skip
     lake.dbt("test", "--select", "test_type:unit")
 

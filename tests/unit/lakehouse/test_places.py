@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyproj
 import pytest
 
 from lakehouse import places
@@ -55,8 +56,6 @@ def test_a_cursor_knows_the_function_too():
 
 
 def test_what_was_told_in_degrees_comes_back_to_the_centimetre():
-    import pyproj
-
     rng = np.random.default_rng(20261126)
     longitude, latitude = rng.uniform(17.1, 19.6, 10_000), rng.uniform(58.7, 60.7, 10_000)
     there = pyproj.Transformer.from_crs(4326, 3011, always_xy=True).transform(longitude, latitude)
