@@ -308,7 +308,7 @@ def _columns(
                 when channel not in ({known}) and ({value}) is null then {told} end"""
         elif others or any(_texts(contract)):
             found["text"] = f"case when not {is_number} then {told} end"
-    found |= _optional(contract, _time_rule(contract), cell)
+    found |= _optional(contract, _time_rule(contract), cell, decimal or ".")
     if in_order:
         del found["_row"]
         return found | {"rule": f"case when is_odd then '{ODD}' end"}
@@ -319,7 +319,7 @@ def _listed(found: Mapping[str, str], rows: str) -> str:
     return f"select {', '.join(f'{sql} as {name}' for name, sql in found.items())} from {rows}"
 
 
-def _optional(contract: SourceContract, time: TimeRule, cell: Cell) -> dict[str, str]:
+def _optional(contract: SourceContract, time: TimeRule, cell: Cell, decimal: str) -> dict[str, str]:
     """The columns that only some contracts fill, with their SQL."""
     delivery, found = contract.delivery, {}
     if time.interval_s:
@@ -332,7 +332,7 @@ def _optional(contract: SourceContract, time: TimeRule, cell: Cell) -> dict[str,
         code = cell(delivery.quality.column)
         found |= {"quality": quality(delivery.quality, code), "quality_code": code}
     if delivery.position:
-        east, north = (number(cell(name)) for name in delivery.position.columns)
+        east, north = (number(cell(name), decimal) for name in delivery.position.columns)
         if delivery.position.crs:
             place = f"degrees({east}, {north})"
             found |= {"longitude": f"{place}.lon", "latitude": f"{place}.lat"}
