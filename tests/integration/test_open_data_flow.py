@@ -123,6 +123,30 @@ def test_entsoe_days_have_23_24_or_25_hours_and_keep_their_sum(flow):
     assert naive == [(26_277,)], "local hours merge the doubled one: the trap must still be there"
 
 
+def test_days_on_stockholms_clocks_hold_every_hour_once(flow):
+    """Years of prices: sums of days are those of hours; days in UTC would be other days."""
+    daily, hourly = (
+        delta_scan(tables.model(flow.settings, "gold", name))
+        for name in ("observations_daily", "observations_hourly")
+    )
+    prices = "datastream_id = 'entsoe_prices/SE3/price'"
+    days = query(
+        f"""select hours_in_day, count(*), sum(hours_with_readings), sum(readings_good)
+        from {daily} where {prices} group by hours_in_day order by 1"""
+    )
+    assert days == [(23, 3, 69, 69), (24, 1089, 26136, 26136), (25, 3, 75, 75)]
+    ((of_days,), (of_hours,)) = (
+        query(f"select sum(mean_value * readings_good) from {table} where {prices}")[0]
+        for table in (daily, hourly)
+    )
+    assert of_days == pytest.approx(of_hours, rel=1e-9)
+    in_utc = query(
+        f"""select count(*) from (select count(*) as hours from {hourly} where {prices}
+            group by hour_start::date) where hours <> 24"""
+    )
+    assert in_utc == [(2,)], "no day in UTC has 23 or 25 hours: only the first and last are cut"
+
+
 def test_the_catalogue_keeps_the_swedish_profile(flow):
     graph = Graph().parse(flow.settings.site / "catalog.rdf", format="xml")
     assert profile.check(graph) == []
