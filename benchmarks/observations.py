@@ -50,7 +50,7 @@ _CONTRACT: dict[str, Any] = {
             "property": "source",
             "value": {
                 "organisation": "miljoforvaltningen",
-                "initiative": "luftkvalitet",
+                "initiative": "luftmatning_hornsgatan",
                 "owner": "Benchmark",
                 "contact": "benchmark@stockholm.example",
             },

@@ -74,7 +74,11 @@
       where " ~ is_news(plan) ~ "
       union select distinct partition_date from " ~ this ~ " where " ~ is_reset_source(plan) ~ "
       order by d") %}
-    {% do plan.update({'partitions': dates | map(attribute=0) | map('string') | list}) %}
+    {% set partitions = dates | map(attribute=0) | map('string') | list %}
+    {% if config.get('spills') and partitions %}
+      {% set partitions = neighbouring_partitions(partitions) %}
+    {% endif %}
+    {% do plan.update({'partitions': partitions}) %}
   {% endif %}
   {{ return(plan) }}
 {% endmacro %}
