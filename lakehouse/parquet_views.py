@@ -95,11 +95,14 @@ def _types(connection: duckdb.DuckDBPyConnection, table: DeltaTable) -> dict[str
 def _told_by_folders(
     types: Mapping[str, str], partitions: Sequence[str], file_name: str
 ) -> dict[str, str]:
-    """For each partition column, the expression that takes its value from a file's name."""
+    """For each partition column, the expression that takes its value from a file's name.
+
+    To Delta an empty text is none.
+    """
     pattern = "".join(f"/{re.escape(name)}=([^/]*)" for name in partitions) + "/[^/]*$"
     return {
-        name: f"cast(url_decode(nullif(regexp_extract({identifier(file_name)}, "
-        f"{literal(pattern)}, {number}), {literal(_NO_VALUE)})) as {types[name]})"
+        name: f"cast(url_decode(nullif(nullif(regexp_extract({identifier(file_name)}, "
+        f"{literal(pattern)}, {number}), {literal(_NO_VALUE)}), '')) as {types[name]})"
         for number, name in enumerate(partitions, start=1)
     }
 
