@@ -107,7 +107,7 @@ def _answer(
     """Run the statements of a query in order and write what they give."""
     statements = connection.extract_statements(query)
     results = sum(map(sql_shell.gives_rows, statements))
-    if results != 1 and form != "table":
+    if form != "table" and (results > 1 or (output and not results)):
         raise typer.BadParameter(
             f"{results} of its statements give rows, and {form} holds those of one",
             param_hint="QUERY",

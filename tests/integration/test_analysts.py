@@ -124,9 +124,9 @@ def test_an_analytics_engineer_needs_dbt_only(built, tmp_path):
     assert done.returncode == 0, done.stdout
     assert "ERROR=0" in done.stdout
     with sjostad.connect(home) as connection:
-        assert connection.execute("select count(*) > 0 from gold.luftkvalitet_timme").fetchall() == [
-            (True,)
-        ]
+        assert connection.execute(
+            "select count(*) > 0 from gold.luftkvalitet_timme"
+        ).fetchall() == [(True,)]
 
     done = run(dbt, "docs", "generate", "--static", cwd=PROJECT / "dbt", **where)
     assert done.returncode == 0, done.stdout

@@ -214,7 +214,7 @@ def test_times_are_told_in_utc(connection):
 
 
 def test_without_a_build_it_says_what_to_run(settings):
-    with pytest.raises(LakeError, match="no curated database yet.*sjostad run"):
+    with pytest.raises(LakeError, match=r"no curated database yet.*sjostad run"):
         open_curated(settings)
 
 

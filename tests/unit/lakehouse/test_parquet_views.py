@@ -112,8 +112,12 @@ def test_what_parquet_alone_cannot_tell_is_refused(tmp_path, feature):
     actions = [json.loads(line) for line in entry.read_text("utf-8").splitlines()]
     for action in actions:
         if "protocol" in action:
-            action["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7,
-                                  "readerFeatures": [feature], "writerFeatures": [feature]}  # fmt: skip
+            action["protocol"] = {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": [feature],
+                "writerFeatures": [feature],
+            }
     entry.write_text("\n".join(map(json.dumps, actions)), "utf-8")
     with connect(extensions=()) as connection, pytest.raises(LakeError, match="deletion vectors"):
         reading_of(connection, DeltaTable(str(address)))
