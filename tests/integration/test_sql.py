@@ -66,7 +66,7 @@ def test_a_table_says_what_it_leaves_out(built):
 
 def test_values_of_every_kind_are_told(built):
     query = r"""select 'a "b"' as quoted, 'å;' || chr(27) as odd, '' as nothing, null as missing,
-        [1, 2] as list, {'at': timestamptz '2026-07-01 12:00+02'} as nested, 12::hugeint as big,
+        [1, 2] as list, {'at': timestamptz '2026-07-01 12:00:00+02'} as nested, 12::hugeint as big,
         'nan'::double as nan, interval 90 minutes as span, 1.50::decimal(9, 2) as price,
         timestamptz '2026-07-01 12:00:00.25+02' as at, date '2026-07-01' as day"""
     (row,) = csv.DictReader(io.StringIO(sql(built, query).stdout))
