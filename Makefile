@@ -7,7 +7,7 @@ HOME_DIR := $(or $(SJOSTAD_HOME),$(CURDIR)/.sjostad)
 PORT   ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test test-fast listing lint format types lock clean
+.PHONY: help setup run ui docs test test-fast listing lint format types lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -26,6 +26,11 @@ run: setup ## Run the whole flow on the sample city, from deliveries to the port
 ui: setup ## Open the Dagster UI on http://localhost:3000 (PORT=… for another)
 	@$(BIN)/sjostad prepare
 	@DAGSTER_HOME=$(HOME_DIR)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+docs: setup ## Write the models, columns, tests and lineage as one page that needs no network
+	@SJOSTAD_HOME=$(HOME_DIR) $(BIN)/dbt --quiet docs generate --static --project-dir dbt --profiles-dir dbt \
+	  --target-path $(HOME_DIR)/docs
+	@echo "$(HOME_DIR)/docs/static_index.html"
 
 test: lint ## Everything CI runs: lint, types, import directions, all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

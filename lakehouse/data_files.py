@@ -53,6 +53,12 @@ def extent_of(table: DeltaTable) -> Extent:
     return Extent(sum(rows), files.num_rows, sum(sizes))
 
 
+def paths_of(table: DeltaTable, names: Sequence[str]) -> list[Path]:
+    """Where files of a table are, by the names its log has for them; both are URL-encoded."""
+    root = Path(unquote(table.table_uri.removeprefix("file://")))
+    return [root / unquote(name) for name in names]
+
+
 def write(
     connection: duckdb.DuckDBPyConnection,
     query: str,
@@ -193,8 +199,7 @@ def scan(
         files = files.filter(pc.fill_null(pc.and_(after, before), True))
     if not files.num_rows:
         return None
-    root = Path(table.table_uri.removeprefix("file://"))
-    paths = ", ".join(literal(root / unquote(path)) for path in files["path"].to_pylist())
+    paths = ", ".join(map(literal, paths_of(table, files["path"].to_pylist())))
     parquet = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
     there = {row[0] for row in connection.execute(f"describe (from {parquet})").fetchall()}
     columns = ", ".join(

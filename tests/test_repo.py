@@ -17,7 +17,8 @@ from lakehouse.contracts import load_contracts
 from lakehouse.reference import reference_tables
 from lakehouse.settings import PROJECT
 
-PACKAGES = ("lakehouse", "ingestion", "quality", "publishing", "orchestration", "sample_city")
+PACKAGES = ("lakehouse", "ingestion", "quality", "publishing", "orchestration", "sample_city",
+            "sjostad")  # fmt: skip
 MODULES = sorted(path for name in PACKAGES for path in (PROJECT / name).rglob("*.py"))
 DBT = PROJECT / "dbt"
 LIMITS = (
