@@ -53,6 +53,11 @@ def extent_of(table: DeltaTable) -> Extent:
     return Extent(sum(rows), files.num_rows, sum(sizes))
 
 
+def names_of(table: DeltaTable) -> set[str]:
+    """The files of a table's version, by their paths in its folder."""
+    return {unquote(path) for path in pa.table(table.get_add_actions())["path"].to_pylist()}
+
+
 def write(
     connection: duckdb.DuckDBPyConnection,
     query: str,

@@ -15,7 +15,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import onboarding, reconciling, report, workplace
+from orchestration import maintaining, onboarding, reconciling, report, workplace
 from orchestration.options import (
     ContractsOption,
     HomeOption,
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.add_typer(workplace.quarantine_app, name="quarantine")
 app.command()(workplace.replay)
 app.command()(reconciling.reconcile)
+app.command()(maintaining.maintain)
 app.add_typer(onboarding.source_app, name="source")
 
 
