@@ -1,8 +1,8 @@
 """A source that delivers every quarter of an hour, with and without a nightly upkeep.
 
 The histories are made as the ingestion leaves them, through the writer: for each delivery one
-commit of twenty rows and one line of the ledger. Then some tables that are large in their log:
-days that have long been put together must not be touched again.
+commit of twenty rows and one line of the ledger. First a table of many
+partitions: those that have nothing to put together must not be touched.
 Run: python -m benchmarks.upkeep [DAYS]   (90 by default: 8,640 deliveries, twice)
 """
 
@@ -12,7 +12,6 @@ import hashlib
 import json
 import sys
 import tempfile
-import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +36,7 @@ _A_DAY = 96
 _ROWS = 20
 _START = date(2026, 1, 1)
 _KEEP = timedelta(days=30)
-_MILESTONES = (10, 30, 90)
+_MILESTONES = (2, 4, 8, 15, 30, 60, 90)
 _NUMBER = count()
 
 
@@ -71,10 +70,10 @@ class History:
         return [maintain(address, nullcontext, keep=_KEEP) for address in self.addresses]
 
     def _delivery(self, connection: duckdb.DuckDBPyConnection, number: int, quarter: int) -> None:
-        batch = number * _A_DAY + quarter + 1
+        batch = delta.mark_of(self.addresses[0], "batch") + 1
         day = _START + timedelta(days=number)
         at = f"timestamptz '{day} 00:00:00+00' + to_minutes({quarter * 15})"
-        sha256 = hashlib.sha256(str(batch).encode()).hexdigest()
+        sha256 = hashlib.sha256(f"{number}.{quarter}".encode()).hexdigest()
         receipt = Receipt(
             sha256, f"{batch}.ndjson", 900, "landed",
             Ledger(records=_ROWS, rows_in=_ROWS, landed=_ROWS),
@@ -169,28 +168,31 @@ def growing(folder: Path, days: int) -> None:
         print(f"  {done.seconds:.1f} s: {done.files_before:,} files → {done.files_after:,}")
 
 
-def large(folder: Path, days: int = 5_000) -> None:
-    """A table of many settled partitions, and three that small files came to."""
+def large(folder: Path) -> None:
+    """A table of 5,000 partitions with two files each, and one that ten came to."""
     address = folder / "large"
+    first, days, at_once = date(2010, 1, 1), 5_000, 250
+    batches = [(start, at_once) for start in range(0, days, at_once)] * 2 + [(days, 1)] * 10
     with connect() as connection:
-        query = """select 'd' as device, 'c' as channel, {time}::timestamptz as phenomenon_time,
-            'good' as quality, 1::bigint as _batch, 'x' as _delivery, 1::bigint as _row,
-            {time}::timestamptz as _received_at, {time}::timestamptz as _landed_at,
-            {time}::date as partition_date from range({days}) t(i)"""
-        for batch in range(1, 11):
-            time_of = "date '2010-01-01' + i::integer" if batch < 3 else "date '2023-01-01' + 0"
-            some = days if batch < 3 else 1
+        for batch, (start, some) in enumerate(batches, start=1):
+            at = f"date '{first + timedelta(days=start)}' + i::integer"
             delta.append_query(
-                address, connection, query.format(time=f"({time_of})", days=some),
-                tables.TELEMETRY, partition_by=["partition_date"], marks={"batch": batch},
-            )  # fmt: skip
-    print(f"\n{days:,} partitions, {2 * days:,} files")
+                address,
+                connection,
+                f"""select 'd' as device, 'c' as channel, ({at})::timestamptz as phenomenon_time,
+                    'good' as quality, 1::bigint as _batch, 'x' as _delivery, 1::bigint as _row,
+                    ({at})::timestamptz as _received_at, ({at})::timestamptz as _landed_at,
+                    {at} as partition_date from range({some}) t(i)""",
+                tables.TELEMETRY,
+                partition_by=["partition_date"],
+                marks={"batch": batch},
+            )
+    print(f"{days + 1:,} partitions")
     for what in ("first", "second"):
-        began = time.perf_counter()
         done = maintain(address, nullcontext, keep=_KEEP)
         print(
-            f"  {what} upkeep: {time.perf_counter() - began:.2f} s, {done.together} files of "
-            f"{done.partitions} partitions put together, {done.files_after:,} files"
+            f"  {what} upkeep: {done.seconds:.2f} s, {done.together} files of {done.partitions} "
+            f"partition put together, files {done.files_before:,} → {done.files_after:,}"
         )
 
 

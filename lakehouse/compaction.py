@@ -182,8 +182,9 @@ def compact(address: Path, bundles: Sequence[Bundle]) -> delta.Commit:
     except BaseException as error:  # whatever it was: no version names these files
         _unlink(address, written)
         if isinstance(error, duckdb.Error):
+            why = str(error).split("\n", 1)[0]
             raise LakeError(
-                Problem(str(address), f"its files cannot be read: {error}", "Run 'sjostad doctor'.")
+                Problem(str(address), f"its files cannot be read: {why}", "Run 'sjostad doctor'.")
             ) from error
         raise
     try:
@@ -215,11 +216,13 @@ def _rewrite(
         for name, value in bundle.partition.items()
     ]
     query = f"select {', '.join(columns)} from {old}"
-    new = data_files.write(connection, query, address, schema, [*bundle.partition])
-    written += [replace(file, data_change=False) for file in new]
+    first = len(written)
+    written += data_files.write(connection, query, address, schema, [*bundle.partition])
+    new = written[first:]
     own = {name: kind for name, kind in kinds.items() if name not in bundle.partition}
     before = _counted(connection, old, own)
-    after = _counted(connection, _relation([address / file.path for file in new]), own)
+    paths = [address / file.path for file in new]
+    after = _counted(connection, _relation(paths), own) if paths else (0, 0)
     told = {dict(file.partition_values).items() <= bundle.partition.items() for file in new}
     if not (before == after and after[0] == bundle.rows and told == {True}):
         place = ", ".join(f"{name} {value}" for name, value in bundle.partition.items())
@@ -232,6 +235,12 @@ def _rewrite(
                 "Nothing was changed. Run 'sjostad doctor', and report it.",
             )
         )
+    written[first:] = [
+        replace(
+            file, data_change=False, stats=data_files.full_statistics(connection, address, file)
+        )
+        for file in new
+    ]
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> dict[str, str]:

@@ -12,7 +12,6 @@ Source: Delta protocol, "Remove File"; Delta's documentation of VACUUM.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,12 +23,10 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 
 from lakehouse import data_files, delta_log
-from lakehouse.errors import LakeError, Problem, SettingsError
+from lakehouse.errors import Problem, SettingsError
 
 LEAST: Final = timedelta(days=7)
 """Within it a file may be part of a commit under way, or of a version that somebody reads."""
-
-_TOLD: Final = (b'"remove"', b'"commitInfo"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +81,9 @@ def _taken_out(address: Path, newest: int, since: datetime) -> set[str]:
     """
     found: set[str] = set()
     for version in range(newest, -1, -1):
-        path = delta_log.entry(address, version)
-        if not path.is_file():
+        if not delta_log.entry(address, version).is_file():
             break
-        try:
-            with path.open("rb") as lines:
-                # a line is one action: only those of interest are parsed
-                actions = [
-                    json.loads(line) for line in lines if any(word in line[:16] for word in _TOLD)
-                ]
-        except (OSError, ValueError) as error:
-            raise LakeError(
-                Problem(str(path), f"the log entry cannot be read: {error}", "Nothing was removed.")
-            ) from error
+        actions = delta_log.read_entry(address, version)
         made = [a["commitInfo"].get("timestamp") for a in actions if "commitInfo" in a]
         if made and made[0] is not None and made[0] < since.timestamp() * 1000:
             break
