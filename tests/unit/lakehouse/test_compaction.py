@@ -123,6 +123,15 @@ def test_nothing_that_others_go_by_moves(bronze):
     assert (note["upkeep"], "batch" in note) == ("compaction", False)
 
 
+def test_a_compaction_can_be_taken_back(bronze):
+    rows, version = rows_of(bronze), delta.version_of(bronze)
+    compact(bronze)
+    delta.open_table(bronze).restore(version)
+    assert data_files.extent_of(delta.open_table(bronze)).files == MANY
+    assert rows_of(bronze) == rows
+    assert delta.mark_of(bronze, "batch") == MANY
+
+
 def test_a_table_written_whole_keeps_its_fingerprint(tmp_path):
     schema = pa.schema([("x", pa.int64())])
     for x in range(MANY):
