@@ -199,6 +199,9 @@ def _of_query(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         files = data_files.write(connection, query, address, schema, partition_by)
+        if mode == "overwrite":
+            # Tried again by the library it would keep what a rearrangement put there meanwhile.
+            properties.max_commit_retries = 0
         try:
             table.create_write_transaction(
                 [*files], mode, schema, list(partition_by) or None, commit_properties=properties
@@ -299,7 +302,7 @@ def _write(
             ) from error
         table = after
     for number in range(before + 1, table.version() + 1):
-        _flush(address, number)
+        flush_commit(address, number)
     return Commit(table.version(), written=True)
 
 
@@ -334,12 +337,12 @@ def _open_or_create(
         )
         with contextlib.suppress(FileExistsError):
             os.link(delta_log.entry(Path(beside), 0), delta_log.entry(address, 0))
-    _flush(address, 0)
+    flush_commit(address, 0)
     return open_table(address)
 
 
-def _flush(address: Path, version: int) -> None:
-    """Flush the files of one commit, its log entry and their folders to disk."""
+def flush_commit(address: Path, version: int) -> None:
+    """Flush one commit to disk: its files, log entry, checkpoint if it made one, and folders."""
     files = [
         address / unquote(action["add"]["path"])
         for action in delta_log.read_entry(address, version)
@@ -350,6 +353,8 @@ def _flush(address: Path, version: int) -> None:
     for folder in {path.parent for path in files}:
         flush(folder)
     flush(delta_log.entry(address, version))
+    for path in delta_log.checkpoint_files(address, version):
+        flush(path)
     flush(delta_log.folder(address))
 
 

@@ -91,6 +91,23 @@ def marks(address: Path, table: DeltaTable, names: Collection[str]) -> dict[str,
     return reached
 
 
+def checkpoint_files(address: Path, version: int) -> list[Path]:
+    """The files of the checkpoint of one version and the hint to the last; none if there is none.
+
+    Args:
+        address: The table.
+        version: A version of it.
+    """
+    files = [_checkpoint_file(address, version), folder(address) / _HINT]
+    return [path for path in files if path.is_file()] if files[0].is_file() else []
+
+
+def since_checkpoint(address: Path, newest: int) -> int:
+    """How many commits a reader of a version must go through one by one."""
+    start = _checkpoint(address, newest)
+    return newest + 1 if start is None else newest - start
+
+
 def _checkpoint(address: Path, newest: int) -> int | None:
     """The version of the last checkpoint; None if it is not one file, or later than `newest`."""
     try:

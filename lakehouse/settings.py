@@ -33,6 +33,7 @@ class Settings:
         daily_from: Go-live date. Observations from here on have a partition for each UTC day,
             older history one for each year. Must be 1 January.
         patience_s: Seconds to wait for another process's lock before giving up.
+        keep_days: Days that older versions of tables stay readable for.
         server: Which of a contract's servers to fetch from, such as `live`; a contract without
             one of that name, or all of them when empty, uses its first.
     """
@@ -44,6 +45,7 @@ class Settings:
     daily_from: date
     patience_s: float
     server: str = ""
+    keep_days: int = 30
 
     @classmethod
     def from_environment(
@@ -78,6 +80,7 @@ class Settings:
             daily_from=_first_of_january(env.get("SJOSTAD_DAILY_FROM", "2026-01-01")),
             patience_s=_seconds(env.get("SJOSTAD_PATIENCE_S", "30")),
             server=server or env.get("SJOSTAD_SERVER", ""),
+            keep_days=_days(env.get("SJOSTAD_KEEP_DAYS", "30")),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -90,6 +93,7 @@ class Settings:
             "SJOSTAD_DAILY_FROM": self.daily_from.isoformat(),
             "SJOSTAD_PATIENCE_S": str(self.patience_s),
             "SJOSTAD_SERVER": self.server,
+            "SJOSTAD_KEEP_DAYS": str(self.keep_days),
         }
 
     @property
@@ -164,3 +168,17 @@ def _seconds(text: str) -> float:
             )
         )
     return seconds
+
+
+def _days(text: str) -> int:
+    days = int(text) if text.isascii() and text.isdigit() else 0
+    if not 7 <= days <= 30:
+        raise SettingsError(
+            Problem(
+                "SJOSTAD_KEEP_DAYS",
+                f"'{text}' is not a number of days from 7 to 30",
+                "Write days, such as 30: a table's log is kept for no longer, and work under way "
+                "may need the files of a week.",
+            )
+        )
+    return days

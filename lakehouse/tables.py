@@ -90,6 +90,20 @@ LEDGER: Final = pa.schema(
 newest one stands; a replay accounts for the whole delivery anew."""
 
 
+LAYERS: Final = ("reference", "bronze", "quarantine", "silver", "gold", "operations")
+"""Folders of the lake that hold tables."""
+
+
+def every(settings: Settings) -> dict[str, Path]:
+    """All tables that there are, by names such as `bronze.miljo_luft`; the ledger is `ledger`."""
+    return {
+        "ledger" if path == ledger(settings) else f"{layer}.{path.name}": path
+        for layer in LAYERS
+        for path in sorted((settings.lake / layer).glob("*"))
+        if (path / "_delta_log").is_dir()
+    }
+
+
 def bronze(settings: Settings, source_id: str) -> Path:
     """Rows of a source as delivered."""
     return settings.lake / "bronze" / source_id

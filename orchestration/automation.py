@@ -49,6 +49,17 @@ def weekly(reconciliation: dg.JobDefinition) -> dg.ScheduleDefinition:
     )
 
 
+def nightly(maintenance: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """In the night, before the morning's deliveries are taken."""
+    return dg.ScheduleDefinition(
+        name="every_night",
+        job=maintenance,
+        cron_schedule="30 1 * * *",  # an hour that clocks never leave out or repeat
+        execution_timezone="Europe/Stockholm",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
 def inbox_sensor(settings: Settings, contracts: Contracts, ingestion: Job) -> dg.SensorDefinition:
     """Start the ingestion of exactly those sources whose inbox has changed."""
     watched = [source for source in contracts.sources.values() if source.protocol == "folder"]

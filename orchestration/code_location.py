@@ -6,9 +6,9 @@ import dagster as dg
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
-from orchestration.automation import chain, daily, inbox_sensor, weekly
+from orchestration.automation import chain, daily, inbox_sensor, nightly, weekly
 from orchestration.bronze import bronze_asset, reference_asset
-from orchestration.jobs import jobs, reconciliation
+from orchestration.jobs import jobs, maintenance, reconciliation
 from orchestration.models import dbt_resource, model_assets
 from orchestration.release import audit_check, portal_assets, release_asset
 
@@ -22,6 +22,7 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
     """
     defined = jobs(contracts)
     comparing = reconciliation(settings, contracts)
+    upkeep = maintenance(settings)
     return dg.Definitions(
         assets=[
             reference_asset(settings, contracts),
@@ -31,8 +32,8 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
             *portal_assets(settings, contracts),
         ],
         asset_checks=[audit_check(settings, p) for p in contracts.products.values()],
-        jobs=[*defined.values(), comparing],
-        schedules=[daily(defined["ingestion"]), weekly(comparing)],
+        jobs=[*defined.values(), comparing, upkeep],
+        schedules=[daily(defined["ingestion"]), weekly(comparing), nightly(upkeep)],
         sensors=[
             inbox_sensor(settings, contracts, defined["ingestion"]),
             *chain(defined, comparing),

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ingestion import balance
-from lakehouse import delta, delta_log, tables
+from lakehouse import compaction, delta, delta_log, tables
 from lakehouse.contracts import Contracts
 from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
@@ -23,7 +23,10 @@ from orchestration.lake import open_lake
 from orchestration.models import MANIFEST
 
 _LEAST_FREE: Final = 0.15
-_LAYERS: Final = ("reference", "bronze", "quarantine", "silver", "gold", "operations")
+_MANY_SMALL: Final = 300
+"""Small files that wait to be put together: three days of a delivery each quarter of an hour."""
+_LONG_LOG: Final = 150
+"""Commits without a checkpoint: one is made with every hundredth, so one has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,31 @@ def _inbox(settings: Settings) -> Finding:
 
 
 def _tables(settings: Settings) -> Iterator[Finding]:
-    seen = 0
-    for layer in _LAYERS:
-        for address in sorted((settings.lake / layer).glob("*")):
-            if not (address / "_delta_log").is_dir():
-                continue
-            seen += 1
-            finding = _attempt(f"{layer}/{address.name}", partial(_whole, address), "whole")
-            if not finding.is_well:
-                yield finding
-    yield Finding("lake", True, f"{seen} tables looked at")
+    found = tables.every(settings)
+    for name, address in found.items():
+        subject = f"{address.parent.name}/{address.name}"
+        finding = _attempt(subject, partial(_whole, address), "whole")
+        if finding.is_well:
+            yield from _neglected(subject, name, address)
+        else:
+            yield finding
+    yield Finding("lake", True, f"{len(found)} tables looked at")
+
+
+def _neglected(subject: str, name: str, address: Path) -> Iterator[Finding]:
+    """What the nightly upkeep would have seen to."""
+    remedy = f"Run 'sjostad maintain {name}', and see whether the schedule every_night is on."
+    table = delta.open_table(address)
+    bundles = compaction.plan(table)
+    small = sum(len(bundle.files) for bundle in bundles)
+    if small > _MANY_SMALL:
+        partitions = len({tuple(bundle.partition.items()) for bundle in bundles})
+        where = f" in {partitions:,} partitions" if partitions > 1 else ""
+        yield Finding(subject, False, f"{small:,} small files{where}: reading is slow", remedy)
+    commits = delta_log.since_checkpoint(address, table.version())
+    if commits > _LONG_LOG:
+        what = f"{commits:,} commits since the last checkpoint: opening is slow"
+        yield Finding(subject, False, what, remedy)
 
 
 def _whole(address: Path) -> None:

@@ -4,7 +4,8 @@ In one Dagster run a failed step skips everything downstream of it. So a source 
 not stand in the same run as silver, and a product whose audit failed not in the same run as the
 portal: each job takes whatever the one before it left in good order.
 
-A fifth, which none of them waits for, asks the sources themselves whether rows were missed.
+Two more, which none of them waits for: one asks the sources themselves whether rows were missed,
+one does the upkeep of the tables.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
+from orchestration.maintaining import upkeep_of
 from orchestration.release import release_key
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
@@ -89,3 +91,31 @@ def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition
         _reconcile()
 
     return _reconciliation
+
+
+def maintenance(settings: Settings) -> dg.JobDefinition:
+    """The job that does the upkeep of every table."""
+
+    @dg.op(name="maintain", description="Small files together, checkpoints, old files away.")
+    def _maintain() -> None:
+        log = dg.get_dagster_logger()
+        failures = []
+        for name, done in upkeep_of(settings):
+            if isinstance(done, SjostadError):  # the others can be seen to all the same
+                failures.append(str(done))
+                continue
+            log.info(
+                f"{name}: files {done.files_before:,} → {done.files_after:,}, "
+                f"{done.removed:,} removed that no version needed ({done.freed / 1e6:,.1f} MB), "
+                f"{done.seconds:.1f} s"
+            )
+            for word in done.left:
+                log.warning(f"{name}: left alone: {word}")
+        if failures:
+            raise dg.Failure("; ".join(failures))
+
+    @dg.job(name="maintenance", description="Keep tables quick to open and to read.")
+    def _maintenance() -> None:
+        _maintain()
+
+    return _maintenance

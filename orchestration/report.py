@@ -39,7 +39,8 @@ _RAW: Final = 200
 _COUNTS: Final = ("records", "rows_in", "landed", "quarantined", "duplicates", "filtered")
 _NUMBERS: Final = frozenset(
     (*(name.replace("_", " ") for name in _COUNTS), "rows", "release", "version", "deliveries",
-     "refused", "devices", "min", "mean", "max", "line", "at source", "in lake", "missing")
+     "refused", "devices", "min", "mean", "max", "line", "at source", "in lake", "missing",
+     "files", "MB", "removed", "s")
 )  # fmt: skip
 _BROKEN: Final = {
     "quarantined": "quaran-\ntined",

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,11 +42,17 @@ def plant(lake, *rows: tuple, name: str = "plant"):
     )
 
 
-def sjostad(lake, *words: str) -> subprocess.CompletedProcess[str]:
+def sjostad(
+    lake, *words: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("sjostad"), *words]
     command += ["--contracts", lake.settings.contracts, "--home", lake.settings.home]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "100"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"} | (variables or {}),
     )
 
 

@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ingestion import build_anew, ingest_source, replay
+from lakehouse import upkeep
 from lakehouse.contracts import load_source
 from lakehouse.settings import Settings
 
@@ -44,8 +47,8 @@ POINTS = {
     "after bronze's log entry, before the flush": Point(
         "deltalake:DeltaTable", "create_write_transaction", 1, "after"
     ),
-    "in the flush of bronze": Point("lakehouse.delta", "_flush", 4, "before"),
-    "after the flush of bronze": Point("lakehouse.delta", "_flush", 4, "after"),
+    "in the flush of bronze": Point("lakehouse.delta", "flush_commit", 4, "before"),
+    "after the flush of bronze": Point("lakehouse.delta", "flush_commit", 4, "after"),
     "before the ledger": Point("lakehouse.delta", "write_deltalake", 2, "before"),
     "after the ledger": Point("lakehouse.delta", "write_deltalake", 2, "after"),
     "before it is acknowledged": Point("ingestion.source", "SourceOutcome", 1, "before"),
@@ -77,6 +80,12 @@ def build(settings: Settings, contract: Path, point: Point) -> None:
     """Build a source anew until the point."""
     _arm(point)
     build_anew(settings, load_source(contract))
+
+
+def maintain(address: Path, point: Point) -> None:
+    """Do the upkeep of a table until the point; a file that no version needs goes at once."""
+    _arm(point)
+    upkeep.maintain(address, nullcontext, keep=timedelta(0), is_short_meant=True)
 
 
 def _arm(point: Point) -> None:

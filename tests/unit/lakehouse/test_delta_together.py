@@ -6,15 +6,15 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from lakehouse import delta
+from lakehouse import compaction, delta, vacuum
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import LakeConflict
 
@@ -40,8 +40,27 @@ def patiently(work) -> int:
     raise AssertionError(f"still in conflict after {ATTEMPTS} attempts")
 
 
+def maintain(address: Path, done: threading.Event) -> int:
+    """Put files together until all is done; how many times there were some."""
+    found: list[compaction.Bundle] = []
+
+    def compact() -> None:
+        bundles = compaction.plan(delta.open_table(address))  # looks anew at each attempt
+        if bundles:
+            compaction.compact(address, bundles)
+        found.extend(bundles)
+
+    while not done.is_set():
+        patiently(compact)
+        table = delta.open_table(address)
+        assert not vacuum.unneeded(address, table, timedelta(days=7))  # all of it is new
+        done.wait(0.05)
+    return len(found)
+
+
 @pytest.mark.slow
-def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
+def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "_WORTH", 2)
     address: Path = tmp_path / "table"
     for day in ("added", "replaced"):
         delta.append(address, rows(day, 0), SCHEMA, marks={day: 1})
@@ -66,18 +85,6 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
             for n in range(2, COMMITS + 2)
         )  # fmt: skip
 
-    def compact() -> None:
-        DeltaTable(str(address)).optimize.compact()  # looks anew at each attempt
-
-    def maintain() -> int:
-        number = 0
-        while not done.is_set():
-            patiently(compact)
-            DeltaTable(str(address)).vacuum(dry_run=False, full=True)
-            number += 1
-            done.wait(0.05)
-        return number
-
     def read() -> list[tuple[int, int, int]]:
         found = []
         with connect() as connection:
@@ -88,7 +95,7 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path):
         return found
 
     with ThreadPoolExecutor(4) as pool:
-        maintained, seen = pool.submit(maintain), pool.submit(read)
+        maintained, seen = pool.submit(maintain, address, done), pool.submit(read)
         writers = [pool.submit(add), pool.submit(replace)]
         try:
             attempts = [writer.result() for writer in writers]

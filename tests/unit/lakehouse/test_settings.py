@@ -18,6 +18,7 @@ def test_nothing_set_is_the_projects_own_lake():
     assert settings.inbox == PROJECT / ".sjostad" / "inbox"
     assert settings.daily_from == date(2026, 1, 1)
     assert settings.patience_s == 30
+    assert settings.keep_days == 30
 
 
 def test_everything_made_at_run_time_lies_in_the_home():
@@ -42,6 +43,7 @@ def test_environment_is_read(tmp_path):
             "SJOSTAD_BASE_URL": "https://data.example/",
             "SJOSTAD_DAILY_FROM": "2025-01-01",
             "SJOSTAD_PATIENCE_S": "1.5",
+            "SJOSTAD_KEEP_DAYS": "14",
         }
     )
     assert settings == Settings(
@@ -51,6 +53,7 @@ def test_environment_is_read(tmp_path):
         base_url="https://data.example",
         daily_from=date(2025, 1, 1),
         patience_s=1.5,
+        keep_days=14,
     )
 
 
@@ -65,7 +68,8 @@ def test_arguments_go_before_the_environment(tmp_path):
 
 def test_a_child_process_gets_the_same_settings(tmp_path):
     settings = Settings.from_environment(
-        {"SJOSTAD_DAILY_FROM": "2024-01-01", "SJOSTAD_PATIENCE_S": "0.5"}, home=tmp_path
+        {"SJOSTAD_DAILY_FROM": "2024-01-01", "SJOSTAD_PATIENCE_S": "0.5", "SJOSTAD_KEEP_DAYS": "7"},
+        home=tmp_path,
     )
     assert Settings.from_environment(settings.as_environment()) == settings
 
@@ -82,4 +86,11 @@ def test_patience_is_a_number_of_seconds(text):
     """Not-a-number would be waited for without end."""
     with pytest.raises(SettingsError, match="SJOSTAD_PATIENCE_S") as caught:
         Settings.from_environment({"SJOSTAD_PATIENCE_S": text})
+    assert "such as 30" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["6", "31", "", "0", "-8", "a week", "7.5", "²"])
+def test_versions_are_kept_for_a_week_to_a_month(text):
+    with pytest.raises(SettingsError, match="SJOSTAD_KEEP_DAYS") as caught:
+        Settings.from_environment({"SJOSTAD_KEEP_DAYS": text})
     assert "such as 30" in str(caught.value)

@@ -157,6 +157,12 @@ def test_sources_that_can_count_are_asked_weekly_and_what_was_missed_is_built(de
     assert definitions.resolve_sensor_def("transformation_after_reconciliation_success")
 
 
+def test_tables_are_seen_to_every_night(definitions):
+    schedule = definitions.resolve_schedule_def("every_night")
+    assert schedule.job_name == "maintenance"
+    assert definitions.resolve_job_def("maintenance")
+
+
 @pytest.mark.parametrize("tags", [{}, {CHAINED_BY: "cli"}])
 def test_jobs_follow_each_other_unless_the_cli_sees_to_it(definitions, tags):
     sensor = definitions.resolve_sensor_def("transformation_after_ingestion_failure")

@@ -1,0 +1,202 @@
+"""The command that does the upkeep of the lake's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from lakehouse import tables
+from lakehouse.errors import Problem, SettingsError, SjostadError
+from lakehouse.locks import exclusive
+from lakehouse.settings import Settings
+from lakehouse.upkeep import Lock, Upkeep
+from lakehouse.upkeep import maintain as maintain_table
+from lakehouse.vacuum import LEAST
+from orchestration import report
+from orchestration.options import ContractsOption, HomeOption, JsonOption
+
+EXIT_FAILED: Final = 1
+
+Done = tuple[str, Upkeep | SjostadError]
+"""A table's name, and what its upkeep came to."""
+
+
+def maintain(
+    table: Annotated[
+        list[str] | None, typer.Argument(help="Such as bronze.miljo_luft; all when omitted.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(help="Days that older versions stay readable for; SJOSTAD_KEEP_DAYS."),
+    ] = None,
+    allow_short: Annotated[
+        bool, typer.Option("--allow-short", help="Keep less than a week; nothing else runs.")
+    ] = False,
+    contracts: ContractsOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put small files together, sum up long logs, remove files that no version needs.
+
+    No row changes: what is put together is read back and compared before it counts. What others
+    are working on is left for the next time. Exit code 1 if a table is not as it should be.
+
+    Example: `sjostad maintain bronze.miljo_luft ledger --dry-run`.
+    """
+    settings = Settings.from_environment(contracts=contracts, home=home)
+    _require_long(settings.keep_days if keep_days is None else keep_days, allow_short)
+    failures: list[SjostadError] = []
+    found: dict[str, Upkeep] = {}
+    with exclusive(settings, "maintain"), report.working(as_json) as tell:
+        for name, done in upkeep_of(
+            settings,
+            table or (),
+            dry_run=dry_run,
+            keep_days=keep_days,
+            is_short_meant=allow_short,
+            tell=tell,
+        ):
+            if isinstance(done, SjostadError):  # the others can be seen to all the same
+                failures.append(done)
+            else:
+                found[name] = done
+    _report(found, dry_run, as_json)
+    for failure in failures:
+        report.problems(failure)
+    if failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def upkeep_of(
+    settings: Settings,
+    names: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+    keep_days: int | None = None,
+    is_short_meant: bool = False,
+    tell: Callable[[str], None] = lambda _name: None,
+) -> Iterator[Done]:
+    """Do the upkeep of tables, one after the other; one that fails does not stop the rest.
+
+    Args:
+        settings: The lake.
+        names: Tables, as `tables.every` names them; all by default.
+        dry_run: Only look.
+        keep_days: Days that older versions stay readable for; the setting's by default.
+        is_short_meant: Whether less than a week is no mistake.
+        tell: Called with a table's name before it is seen to.
+
+    Raises:
+        SettingsError: There is no table of such a name.
+    """
+    known = tables.every(settings)
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "none yet"
+            raise SettingsError(
+                Problem(name, f"there is no such table in {settings.lake}", f"Tables: {listed}.")
+            )
+    keep = timedelta(days=settings.keep_days if keep_days is None else keep_days)
+    for name in names or known:
+        tell(name)
+        try:
+            yield (
+                name,
+                maintain_table(
+                    known[name],
+                    _lock(settings, known[name]),
+                    keep=keep,
+                    dry_run=dry_run,
+                    is_short_meant=is_short_meant,
+                ),
+            )
+        except SjostadError as error:
+            yield name, error
+
+
+def _lock(settings: Settings, address: Path) -> Lock:
+    """The lock of whoever replaces rows of a table; appending is safe without."""
+    layer = address.parent.name
+    if layer in ("bronze", "quarantine"):
+        return partial(exclusive, settings, f"ingest.{address.name}")
+    if layer in ("silver", "gold"):
+        return partial(exclusive, settings, "transformation")
+    return nullcontext
+
+
+def _require_long(days: int, is_short_meant: bool) -> None:
+    if days < 0 or (days < LEAST.days and not is_short_meant):
+        raise SettingsError(
+            Problem(
+                "--keep-days",
+                f"{days} days are too few: a commit under way or a reader may need what would be "
+                "removed",
+                f"Keep {LEAST.days} days or more; --allow-short if nothing else is running.",
+            )
+        )
+
+
+def _report(found: Mapping[str, Upkeep], dry_run: bool, as_json: bool) -> None:
+    """Print what was done, table by table."""
+    if as_json:
+        report.print_json({name: asdict(done) for name, done in found.items()})
+        return
+    busy = {name: done for name, done in found.items() if _has_done(done)}
+    if busy:
+        title = "What upkeep would do" if dry_run else "Upkeep"
+        shown = report.table_of(title, "table", "files", "MB", "version", "removed", "s", "")
+        for name, done in busy.items():
+            shown.add_row(
+                escape(name),
+                _change(done.files_before, done.files_after),
+                _change(_mb(done.bytes_before), _mb(done.bytes_after)),
+                _change(done.version_before, done.version_after),
+                f"{done.removed:,}",
+                f"{done.seconds:.1f}",
+                _words(done),
+            )
+        report.out.print(shown)
+    for name, done in found.items():
+        for word in done.left:
+            report.out.print(f"  [yellow]•[/] {escape(name)} left alone: {escape(word)}")
+    rest = len(found) - len(busy)
+    if rest:
+        report.out.print(f"[green]✓[/] {rest:,} of {len(found):,} tables need nothing.")
+    if dry_run and found:
+        report.out.print("Nothing was written.")
+
+
+def _has_done(done: Upkeep) -> bool:
+    return bool(done.together or done.removed or done.is_checkpointed)
+
+
+def _change(before: object, after: object) -> str:
+    old, new = (f"{value:,}" if isinstance(value, int) else str(value) for value in (before, after))
+    return old if old == new else f"{old} → {new}"
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f}"
+
+
+def _words(done: Upkeep) -> str:
+    """What a row of numbers does not tell."""
+    words = []
+    if done.partitions > 1:
+        words.append(f"{done.partitions:,} partitions")
+    if done.removed:
+        words.append(f"{_mb(done.freed)} MB freed")
+    if done.is_checkpointed:
+        words.append("checkpoint")
+    return ", ".join(words)
