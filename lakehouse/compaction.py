@@ -235,12 +235,7 @@ def _rewrite(
                 "Nothing was changed. Run 'sjostad doctor', and report it.",
             )
         )
-    written[first:] = [
-        replace(
-            file, data_change=False, stats=data_files.full_statistics(connection, address, file)
-        )
-        for file in new
-    ]
+    written[first:] = [replace(file, data_change=False) for file in new]
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> dict[str, str]:

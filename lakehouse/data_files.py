@@ -1,9 +1,9 @@
 """Parquet files that DuckDB writes into a Delta table's folder and reads from it.
 
 DuckDB writes the rows of a query about twice as fast as they could be handed over as Arrow; a
-Delta commit then needs the statistics of each file, which readers skip files by. Only those of
-whole numbers and times are given: a text may be cut short in them, and a number may be NaN.
-Times are widened to whole milliseconds, because that is what the protocol keeps.
+Delta commit then needs the statistics of each file, which readers skip files by. Bounds are those
+that DuckDB tells, or wider: times are widened to whole milliseconds, which is what the protocol
+keeps, and where DuckDB tells none of a text they are those of all texts.
 
 Source: Delta protocol, "Per-file Statistics" and "Partition Value Serialization".
 """
@@ -15,9 +15,10 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -91,7 +92,7 @@ def write(
     try:
         for copy, partition in _copies(connection, query, address, partition_by):
             for name, rows, size, _, columns, values in connection.execute(copy).fetchall():
-                told = _statistics(rows, columns, schema)
+                told = _statistics(rows, columns, schema, partition_by)
                 written.append((Path(name), rows, size, told, partition or dict(values or {})))
     except duckdb.IOException as error:
         raise LakeError(
@@ -110,7 +111,8 @@ def write(
                 partition_values=partition,
                 modification_time=now,
                 data_change=True,
-                stats=json.dumps(told),
+                # deltalake 1.6.6 misreads an escaped U+10FFFF
+                stats=json.dumps(told, ensure_ascii=False),
             )
         )
     return actions
@@ -220,70 +222,67 @@ def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _statistics(
-    rows: int, columns: Mapping[str, Mapping[str, str]], schema: pa.Schema
+    rows: int,
+    columns: Mapping[str, Mapping[str, str]],
+    schema: pa.Schema,
+    partition_by: Sequence[str],
 ) -> dict[str, Any]:
-    smallest: dict[str, Any] = {}
-    largest: dict[str, Any] = {}
+    """What the log says of a file, from what DuckDB returned of it.
+
+    Every plain column has bounds, if its numbers are finite: deltalake's pyarrow reader takes one
+    without, in a file that has some, for a column that no value is in, and finds nothing by it.
+    """
     nulls: dict[str, int] = {}
-    nested: set[str] = set()
+    bounds: dict[str, tuple[Any, Any]] = {}
+    untold = {*partition_by}
     for quoted, told in columns.items():
         name, *inner = quoted.strip('"').split('"."')
         if inner:  # a list or a struct: its parts are told, and say little of it
-            nested.add(name)
+            untold.add(name)
             continue
         nulls[name] = int(told["null_count"])
-        kind = schema.field(name).type
-        if "min" not in told or "max" not in told:
-            continue
-        if pa.types.is_integer(kind):
-            smallest[name], largest[name] = int(told["min"]), int(told["max"])
-        elif pa.types.is_timestamp(kind):
-            smallest[name] = _whole(told["min"], up=False)
-            largest[name] = _whole(told["max"], up=True)
+        both = _bounds(told, schema.field(name).type)
+        if both and nulls[name] < rows:
+            bounds[name] = both
     return {
         "numRecords": rows,
-        "minValues": smallest,
-        "maxValues": largest,
+        "minValues": {name: least for name, (least, _) in bounds.items()},
+        "maxValues": {name: most for name, (_, most) in bounds.items()},
         "nullCount": nulls
-        | {name: rows for name in schema.names if name not in nested.union(nulls)},
+        | {name: rows for name in schema.names if name not in untold.union(nulls)},
     }
 
 
-_PREFIX: Final = 64
-"""Characters of a text that its bounds keep: a longer one is cut, and the largest rounded up."""
-_LAST: Final = "\U0010ffff"
-_BOUNDS: Final = {
-    "VARCHAR": f"""[left(min({{0}}), {_PREFIX}), case when length(max({{0}})) > {_PREFIX}
-        then left(max({{0}}), {_PREFIX}) || '{_LAST}' else max({{0}}) end]""",
-    "DOUBLE": "case when bool_and(isfinite({0})) then [min({0}), max({0})] end",
-    "FLOAT": "case when bool_and(isfinite({0})) then [min({0}), max({0})]::double[] end",
-    "BOOLEAN": "[min({0}), max({0})]",
-    "DATE": "[min({0}), max({0})]::varchar[]",
+_ANY_TEXT: Final = ("", "\U0010ffff")
+"""Between these is every text: DuckDB tells no bounds of long ones and of ENUMs."""
+
+
+def _bounds(told: Mapping[str, str], kind: pa.DataType) -> tuple[Any, Any] | None:
+    """The bounds of a column in a file; wider ones than it has are right, narrower are not."""
+    least, most = told.get("min"), told.get("max")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _ANY_TEXT if least is None or most is None else (least, most)
+    if least is None or most is None or (pa.types.is_floating(kind) and _is_endless(told)):
+        return None
+    if pa.types.is_timestamp(kind):
+        return _whole(least, up=False), _whole(most, up=True)
+    read = _READ.get(str(kind))
+    return (read(least), read(most)) if read else None
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(("int8", "int16", "int32", "int64"), int),
+    **dict.fromkeys(("float", "double"), float),
+    "bool": lambda text: text in ("1", "true"),
+    "date32[day]": str,
 }
+"""How DuckDB writes the bounds of a column, by its Arrow type."""
 
 
-def full_statistics(connection: duckdb.DuckDBPyConnection, address: Path, file: AddAction) -> str:
-    """The statistics of a file with the bounds of texts, numbers and days as well.
-
-    deltalake's pyarrow reader takes a column without bounds, in a file that has some, for one
-    that no value is in: a filter on it finds nothing. To have them all takes one more reading.
-
-    Args:
-        connection: Where the file is read.
-        address: The table.
-        file: What `write` said of it.
-    """
-    relation = f"read_parquet({literal(address / file.path)}, hive_partitioning = false)"
-    told: dict[str, Any] = json.loads(file.stats)
-    columns = connection.execute(f"describe (from {relation})").fetchall()
-    asked = {row[0]: _BOUNDS[row[1]] for row in columns if row[1] in _BOUNDS}
-    if asked:
-        bounds = ", ".join(sql.format(identifier(name)) for name, sql in asked.items())
-        (found,) = connection.execute(f"select {bounds} from {relation}").fetchall()
-        for name, both in zip(asked, found, strict=True):
-            if both and both[0] is not None:
-                told["minValues"][name], told["maxValues"][name] = both
-    return json.dumps(told, ensure_ascii=False)  # deltalake 1.6.6 misreads an escaped U+10FFFF
+def _is_endless(told: Mapping[str, str]) -> bool:
+    """Whether a column holds what JSON has no number for."""
+    ends = (float(told["min"]), float(told["max"]))
+    return told.get("has_nan") == "true" or not all(map(isfinite, ends))
 
 
 def _whole(text: str, *, up: bool) -> str:
