@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -196,3 +197,36 @@ def test_no_rows_replace_all(tmp_path):
             tmp_path / "t", connection, none, schema, since={"batch": 1}, marks={"batch": 2}
         )
     assert delta.open_table(tmp_path / "t").to_pyarrow_table().num_rows == 0
+
+
+def test_rows_with_a_value_are_those_that_a_scan_of_everything_finds(tmp_path):
+    """Whichever files they stand in, and whether or not a file has statistics of the column."""
+    address = tmp_path / "t"
+    schema = pa.schema([("name", pa.string()), ("number", pa.int64())])
+    for number, names in enumerate((["a", "a"], ["a", "c"], ["b"], ["c", None], [None])):
+        rows = pa.table({"name": names, "number": [number] * len(names)}, schema)
+        delta.append(address, rows, schema, marks={"batch": number + 1})
+    with connect(extensions=()) as connection:  # DuckDB's files have none of texts
+        query = "select 'b' as name, 7::bigint as number"
+        delta.append_query(address, connection, query, schema, marks={"batch": 9})
+    table = delta.open_table(address)
+    for value in ("a", "b", "c", "d"):
+        kept = pc.equal(table.to_pyarrow_table()["name"], value)
+        expected = table.to_pyarrow_table().filter(kept)["number"].to_pylist()
+        found = data_files.rows_where(table, "name", value, ["number"])
+        assert found.column_names == ["number"]
+        assert sorted(found["number"].to_pylist()) == sorted(expected)
+    assert len(data_files.rows_where(table, "name", "b", ["number"])) == 2
+
+
+def test_the_whole_of_a_table_is_what_its_log_says(tmp_path):
+    """Without the files that a commit has replaced; a table without rows has no files."""
+    address = tmp_path / "t"
+    schema = pa.schema([("number", pa.int64())])
+    delta.append(address, schema.empty_table(), schema, marks={"batch": 1})
+    with connect(extensions=()) as connection:
+        assert data_files.whole(connection, delta.open_table(address)) is None
+        delta.append(address, pa.table({"number": [1, 2]}, schema), schema, marks={"batch": 2})
+        delta.replace(address, pa.table({"number": [3]}, schema), schema)
+        rows = data_files.whole(connection, delta.open_table(address))
+        assert connection.execute(f"select * from {rows}").fetchall() == [(3,)]
