@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from ingestion.deliveries import Offer, delivery_mark
-from lakehouse import delta, tables
+from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.settings import Settings
@@ -130,11 +130,9 @@ def lines(settings: Settings, source_id: str, columns: Sequence[str] = ()) -> li
     if not delta.exists(address):
         return []
     wanted = list(columns or tables.LEDGER.names)
+    asked = [*dict.fromkeys([*wanted, *_ORDER])]
     found: list[Line] = (
-        delta.open_table(address)
-        .to_pyarrow_table(
-            filters=[("source_id", "=", source_id)], columns=[*dict.fromkeys([*wanted, *_ORDER])]
-        )
+        data_files.rows_where(delta.open_table(address), "source_id", source_id, asked)
         .sort_by([(name, "ascending") for name in _ORDER])
         .select(wanted)
         .to_pylist()

@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from ingestion import accounts
-from lakehouse import delta, tables
-from lakehouse.duck import connect, delta_scan, literal
+from lakehouse import data_files, delta, tables
+from lakehouse.duck import connect, literal
 from lakehouse.settings import Settings
 
 
@@ -43,7 +43,7 @@ class Held:
 
 def summary(settings: Settings, source_id: str) -> tuple[Held, ...]:
     """What a source has in quarantine, the most frequent first."""
-    with connect() as connection:
+    with connect(extensions=()) as connection:
         if not show_held(connection, settings, source_id):
             return ()
         found = connection.execute(
@@ -59,7 +59,7 @@ def rows(
     """Held rows with their place, reason and text as delivered, in the order they came."""
     where = f"where rule = {literal(rule)}" if rule else ""
     top = f"limit {limit}" if limit is not None else ""
-    with connect() as connection:
+    with connect(extensions=()) as connection:
         if not show_held(connection, settings, source_id):
             return []
         table = connection.execute(
@@ -72,7 +72,7 @@ def rows(
 
 def count(settings: Settings, source_id: str) -> int:
     """How many rows a source has in quarantine; refused deliveries are no rows."""
-    with connect() as connection:
+    with connect(extensions=()) as connection:
         if not show_held(connection, settings, source_id):
             return 0
         query = "select count(*) from held where rule <> 'delivery_refused'"
@@ -87,6 +87,9 @@ def show_held(
     address = tables.quarantine(settings, source_id)
     if not delta.exists(address):
         return False
+    all_rows = data_files.whole(connection, delta.open_table(address))
+    if all_rows is None:
+        return False
     newest = accounts.standing(settings, source_id, ("batch_id",))
     connection.register(
         f"newest_{view}",
@@ -100,7 +103,7 @@ def show_held(
     connection.execute(
         f"""
         create temp view {view} as
-        select * from {delta_scan(address)} q
+        select * from {all_rows} q
         where (_delivery, _batch_id) in (select (_delivery, _batch_id) from newest_{view})
             or (rule = 'delivery_refused'
                 and _delivery not in (select _delivery from newest_{view}))

@@ -93,7 +93,8 @@ def _require_waivable(waived: frozenset[str]) -> None:
             Problem(
                 ", ".join(wrong),
                 "rows that break this rule cannot be read, so there is nothing to release",
-                f"Mend the contract and replay. Rules to release from: {', '.join(WAIVABLE)}.",
+                "Mend the contract and replay. "
+                f"Rules to release from: {', '.join(sorted(WAIVABLE))}.",
             )
         )
 

@@ -26,6 +26,7 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
@@ -206,6 +207,51 @@ def scan(
         files = files.filter(pc.fill_null(pc.and_(after, before), True))
     if not files.num_rows:
         return None
+    return _relation(connection, table, files)
+
+
+def whole(connection: duckdb.DuckDBPyConnection, table: DeltaTable) -> str | None:
+    """The SQL that reads all files of a table; None when it has none.
+
+    Args:
+        connection: Where the SQL is run; asked which columns the files have.
+        table: As for `scan`.
+    """
+    files = pa.table(table.get_add_actions(flatten=True))
+    return _relation(connection, table, files) if files.num_rows else None
+
+
+def rows_where(table: DeltaTable, column: str, value: str, columns: Sequence[str]) -> pa.Table:
+    """The rows of a table in which a text column has a value.
+
+    Only files whose statistics allow for it are read. delta-rs would make an expression of every
+    statistic of every file first, which takes longer than reading a small file.
+
+    Args:
+        table: Without partition columns among those that are asked for, nor deletion vectors.
+        column: A text column.
+        value: What it must be.
+        columns: What is wanted of the rows.
+    """
+    files = pa.table(table.get_add_actions(flatten=True))
+    if f"min.{column}" in files.column_names:
+        low, high = files[f"min.{column}"].to_pylist(), files[f"max.{column}"].to_pylist()
+        may_hold = [
+            least is None or most is None or least <= value <= most
+            for least, most in zip(low, high, strict=True)
+        ]
+        files = files.filter(pa.array(may_hold, pa.bool_()))
+    schema = pa.schema(table.schema().to_arrow())
+    if not files.num_rows:
+        return schema.empty_table().select([*columns])
+    wanted = pa.schema([schema.field(name) for name in dict.fromkeys([*columns, column])])
+    paths = [str(path) for path in paths_of(table, files["path"].to_pylist())]
+    files_there = pads.dataset(paths, schema=wanted, format="parquet")
+    return files_there.to_table(columns=[*columns], filter=pads.field(column) == value)
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, table: DeltaTable, files: pa.Table) -> str:
+    """A relation over some files of a table; columns that no file has are null."""
     paths = ", ".join(map(literal, paths_of(table, files["path"].to_pylist())))
     parquet = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
     there = {row[0] for row in connection.execute(f"describe (from {parquet})").fetchall()}

@@ -28,7 +28,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
-from lakehouse import delta, delta_changes, delta_log, duck, reference, tables
+from lakehouse import delta, delta_changes, duck, reference, tables
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
@@ -127,13 +127,11 @@ def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) 
     for table_name, address in found.items():
         layer, _, name = table_name.partition(".")
         connection.execute(f"create view {layer}.{name} as from {duck.delta_scan(address)}")
-        table = delta.open_table(address)
-        held = delta_log.marks(address, table, {*names, "daily_from"})
+        version = delta.version_of(address)
+        held = delta.marks_of(address, {*names, "daily_from"})
         _require_same_calendar(settings, address, held.pop("daily_from", None))
-        connection.execute(
-            "insert into lake.upstream values (?, null, ?)", [table_name, table.version()]
-        )
-        rows = [(table_name, mark, version) for mark, version in held.items()]
+        connection.execute("insert into lake.upstream values (?, null, ?)", [table_name, version])
+        rows = [(table_name, mark, reached) for mark, reached in held.items()]
         if rows:
             connection.executemany("insert into lake.mark values (?, ?, ?)", rows)
     for table_name, address in found.items():

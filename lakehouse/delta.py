@@ -66,15 +66,21 @@ def open_table(address: Path, version: int | None = None) -> DeltaTable:
 
 
 def version_of(address: Path) -> int | None:
-    """The newest version of a table; None when there is no table."""
-    return open_table(address).version() if exists(address) else None
+    """The newest version of a table, by its log; None when there is no table.
+
+    Raises:
+        LakeError: The newest entry of its log is empty or torn.
+    """
+    found = delta_log.newest(address)
+    if found is None and exists(address):  # nothing but a checkpoint is left of its log
+        return open_table(address).version()
+    return found
 
 
 def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
     """The newest version of each of these marks that a table carries."""
-    if not exists(address):
-        return {}
-    return delta_log.marks(address, open_table(address), frozenset(names))
+    version = version_of(address)
+    return {} if version is None else delta_log.marks(address, version, frozenset(names))
 
 
 def mark_of(address: Path, name: str) -> int:
@@ -176,7 +182,7 @@ def replace_query(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         # On the very table that is written through: a commit after it is a conflict of marks.
-        held = delta_log.marks(address, table, since.keys())
+        held = delta_log.marks(address, table.version(), since.keys())
         moved = [name for name in since if held.get(name, 0) != since[name]]
         if moved:
             raise LakeConflict(
@@ -307,7 +313,7 @@ def _write(
 
 
 def _is_done(address: Path, table: DeltaTable, marks: Marks) -> bool:
-    held = delta_log.marks(address, table, marks.keys())
+    held = delta_log.marks(address, table.version(), marks.keys())
     reached = {name: held.get(name, 0) >= marks[name] for name in marks}
     if marks and all(reached.values()):
         return True

@@ -30,9 +30,9 @@ def changes_since(address: Path, version: int) -> list[Change]:
     Raises:
         LakeError: A log entry is gone or torn.
     """
-    if not delta.exists(address):
+    newest = delta.version_of(address)
+    if newest is None:
         return []
-    newest = delta.open_table(address).version()
     return [
         change
         for number in range(version + 1, newest + 1)

@@ -2,6 +2,8 @@
 
 delta-rs answers for one mark at a time and goes through the log for each. Here the log is gone
 through once for as many as are asked for: a source has a mark for every delivery it ever made.
+Nor need a table be opened for a question about its marks or its version: delta-rs takes 10 ms for
+that, and one ingest asks about ten times.
 
 Source: Delta protocol, "Delta Log Entries", "Checkpoints" and "Transaction Identifiers".
 """
@@ -9,6 +11,8 @@ Source: Delta protocol, "Delta Log Entries", "Checkpoints" and "Transaction Iden
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +27,7 @@ from lakehouse.errors import LakeError, Problem
 _FOLDER: Final = "_delta_log"
 _HINT: Final = "_last_checkpoint"
 _MARK: Final = b'"txn"'
+_ENTRY: Final = re.compile(r"\d{20}\.json")
 
 
 def entry(address: Path, version: int) -> Path:
@@ -33,6 +38,25 @@ def entry(address: Path, version: int) -> Path:
 def folder(address: Path) -> Path:
     """The folder of a table's log."""
     return address / _FOLDER
+
+
+def newest(address: Path) -> int | None:
+    """The version of the newest log entry; None when there is none.
+
+    Raises:
+        LakeError: That entry is empty or torn, as a power cut can leave one.
+    """
+    try:
+        with os.scandir(folder(address)) as found:
+            names = [one.name for one in found if _ENTRY.fullmatch(one.name)]
+    except FileNotFoundError:
+        return None
+    if not names:
+        return None
+    last = folder(address) / max(names)
+    if not any(_lines(last)):
+        raise empty(last)
+    return int(last.stem)
 
 
 def read_entry(address: Path, version: int) -> list[dict[str, Any]]:
@@ -66,27 +90,27 @@ def _unreadable(path: Path, error: Exception) -> LakeError:
     )
 
 
-def marks(address: Path, table: DeltaTable, names: Collection[str]) -> dict[str, int]:
+def marks(address: Path, until: int, names: Collection[str]) -> dict[str, int]:
     """The newest version of each of these marks that a table carries.
 
     Args:
         address: The table.
-        table: The same, at the version that is asked about.
+        until: The version of the table that is asked about.
         names: The marks.
 
     Raises:
         LakeError: A log entry is gone or torn.
     """
-    newest = table.version()
-    start = _checkpoint(address, newest)
+    start = _checkpoint(address, until)
     first = 0 if start is None else start + 1
     if start is None and not entry(address, 0).is_file():
         # Checkpoints of another make, or one of a commit after this one: the library knows all.
+        table = DeltaTable(str(address), version=until)
         found = ((name, table.transaction_version(name)) for name in names)
         return {name: version for name, version in found if version is not None}
     wanted = frozenset(names)
     reached = {} if start is None else _of_checkpoint(_checkpoint_file(address, start), wanted)
-    for version in range(first, newest + 1):
+    for version in range(first, until + 1):
         reached |= _of_entry(entry(address, version), wanted)
     return reached
 
@@ -108,14 +132,14 @@ def since_checkpoint(address: Path, newest: int) -> int:
     return newest + 1 if start is None else newest - start
 
 
-def _checkpoint(address: Path, newest: int) -> int | None:
-    """The version of the last checkpoint; None if it is not one file, or later than `newest`."""
+def _checkpoint(address: Path, until: int) -> int | None:
+    """The version of the last checkpoint; None if it is not one file, or later than `until`."""
     try:
         version = json.loads((folder(address) / _HINT).read_bytes())["version"]
     except (OSError, ValueError, KeyError, TypeError):  # the hint may be missing or torn
         return None
     is_there = isinstance(version, int) and _checkpoint_file(address, version).is_file()
-    return version if is_there and version <= newest else None
+    return version if is_there and version <= until else None
 
 
 def _checkpoint_file(address: Path, version: int) -> Path:
@@ -134,8 +158,19 @@ def _of_checkpoint(path: Path, names: frozenset[str]) -> dict[str, int]:
 
 def _of_entry(path: Path, names: frozenset[str]) -> dict[str, int]:
     try:
-        with path.open("rb") as lines:  # a line is one action: only those of marks are parsed
-            found = [json.loads(line)["txn"] for line in lines if _MARK in line[:16]]
+        # A line is one action: only those of marks are parsed.
+        found = [json.loads(line)["txn"] for line in _lines(path) if _MARK in line[:16]]
         return {mark["appId"]: mark["version"] for mark in found if mark["appId"] in names}
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise _unreadable(path, error) from error
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines of an entry; a torn one ends in the middle of an action, so the last is parsed."""
+    try:
+        lines = path.read_bytes().rstrip().split(b"\n")
+        if any(lines):
+            json.loads(lines[-1])
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return lines

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -21,7 +20,7 @@ from ingestion.batches import uplinks
 from ingestion.reading.offered import Lines, lines_of
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import delta_scan, literal, load
+from lakehouse.duck import literal
 from lakehouse.settings import Settings
 
 _CONTENT: Final = (
@@ -176,8 +175,6 @@ def _broken(
         """
     )
     records = f"({raw(lines_of(connection, 'failures'))})" if raw else "records"
-    if delta.exists(tables.quarantine(settings, contract.id)):
-        load(connection, "delta")
     connection.execute(
         f"""
         create temp table broken as
@@ -188,7 +185,7 @@ def _broken(
             from failures f join {records} r using (_file, _row) join files s using (_file)
         )
         select w.*,
-            case when {_is_repeat(settings, contract, batch_id)} then 'duplicate'
+            case when {_is_repeat(connection, settings, contract, batch_id)} then 'duplicate'
                 else 'quarantined' end as fate
         from told w
         """
@@ -202,18 +199,26 @@ create temp table broken (
 """
 
 
-def _is_repeat(settings: Settings, contract: SourceContract, batch_id: str) -> str:
+def _is_repeat(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: SourceContract,
+    batch_id: str,
+) -> str:
     """SQL: whether quarantine need not take the row `w`."""
     quarantine = tables.quarantine(settings, contract.id)
     if not delta.exists(quarantine):
         return "occurrence > 1"
+    held = data_files.whole(connection, delta.open_table(quarantine))
+    if held is None:
+        return "occurrence > 1"
     if delta.mark_of(quarantine, f"batch:{batch_id}"):
-        return f"not exists ({_in_quarantine(quarantine, _SAME_PLACE, batch_id)})"
-    return f"occurrence > 1 or exists ({_in_quarantine(quarantine, 'q._delivery <> w._delivery')})"
+        return f"not exists ({_in_quarantine(held, _SAME_PLACE, batch_id)})"
+    return f"occurrence > 1 or exists ({_in_quarantine(held, 'q._delivery <> w._delivery')})"
 
 
-def _in_quarantine(quarantine: Path, where: str, batch_id: str | None = None) -> str:
+def _in_quarantine(held: str, where: str, batch_id: str | None = None) -> str:
     attempt = f"and q._batch_id = {literal(batch_id)}" if batch_id else ""
-    return f"""select 1 from {delta_scan(quarantine)} q
+    return f"""select 1 from {held} q
         where q.raw is not distinct from w.raw and q.rule = w.rule
             and q.channel is not distinct from w.channel and {where} {attempt}"""

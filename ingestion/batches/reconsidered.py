@@ -8,9 +8,9 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Again, Landed
-from lakehouse import delta, tables
+from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
-from lakehouse.duck import delta_scan, literal, load
+from lakehouse.duck import literal
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 
@@ -61,11 +61,11 @@ def compare(
     bronze = tables.bronze(settings, contract.id)
     if not delta.exists(bronze):
         return
-    load(connection, "delta")
+    landed = data_files.whole(connection, delta.open_table(bronze))
+    if landed is None:
+        return
     shas = ", ".join(literal(one.sha256) for one in deliveries)
-    connection.execute(
-        f"create temp table before as from {delta_scan(bronze)} where _delivery in ({shas})"
-    )
+    connection.execute(f"create temp table before as from {landed} where _delivery in ({shas})")
     gone = connection.execute(
         f"""select count(*) from before b where not exists (
             select 1 from judged j join files f using (_file)

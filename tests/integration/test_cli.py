@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -16,23 +15,9 @@ from lakehouse.contracts import load_contracts
 from lakehouse.locks import exclusive
 from lakehouse.settings import PROJECT, Settings
 from sample_city import generate
+from tests.sjostad import process, sjostad
 
 pytestmark = pytest.mark.slow
-
-
-def sjostad(home: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    own = {"SJOSTAD_HOME": str(home), "SJOSTAD_PATIENCE_S": "0", "COLUMNS": "80",
-           "PYTHONPATH": str(PROJECT)}  # fmt: skip
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SJOSTAD", "DAGSTER"))}
-    return subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", *map(str, arguments)],
-        cwd=PROJECT,
-        env=inherited | own | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 def versions(home: Path) -> dict[str, int | None]:
@@ -41,11 +26,11 @@ def versions(home: Path) -> dict[str, int | None]:
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def city(tmp_path_factory) -> tuple[Path, CompletedProcess[str]]:
     """A home in which everything has been run once, and what that printed."""
     home = tmp_path_factory.mktemp("city")
     generate(home / "inbox", days=2, scale=0.5)
-    return home, sjostad(home, "run", "--json")
+    return home, process(home, "run", "--json")
 
 
 @pytest.fixture
@@ -119,7 +104,7 @@ def test_a_broken_contract_stops_everything_before_it_begins(tmp_path):
     (path,) = (tmp_path / "contracts").rglob("miljo_luft.yaml")
     path.write_text(path.read_text("utf-8").replace("value: ug/m3", "value: furlong"), "utf-8")
     home = tmp_path / "home"
-    done = sjostad(home, "run", "--contracts", tmp_path / "contracts")
+    done = process(home, "run", "--contracts", tmp_path / "contracts")
     assert done.returncode == 2
     assert "miljo_luft.yaml: schema[0].properties[2] (pm10)" in done.stderr
     assert "'furlong' is not in vocabulary/units.csv" in done.stderr
@@ -145,7 +130,7 @@ def test_a_source_that_is_down_keeps_nothing_else_back(tmp_path):
 def test_a_run_beside_another_gives_way(tmp_path):
     settings = Settings.from_environment({}, home=tmp_path)
     with exclusive(settings, "run"):
-        done = sjostad(tmp_path, "run")
+        done = process(tmp_path, "run")
     assert done.returncode == 3
     assert str(os.getpid()) in done.stderr
 
@@ -244,3 +229,18 @@ def test_every_command_explains_itself(tmp_path, command):
     words = done.stdout.partition("╭")[0].split("Usage:", 1)[1]
     assert len(words.split()) > 8
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("--help", 0), ("status", 0), ("source check miljo_luft --json", 0), ("nonsense", 2),
+     ("source check no_such", 2),
+     ("quarantine release miljo_luft --rule layout --by x --why x", 1)],
+)  # fmt: skip
+def test_a_process_of_its_own_says_the_same(city, command, code):
+    """The control of the tests here that run the command in their own process."""
+    home, _ = city
+    here, there = sjostad(home, *command.split()), process(home, *command.split())
+    assert (here.returncode, there.returncode) == (code, code), there.stderr
+    assert here.stdout == there.stdout
+    assert here.stderr == there.stderr

@@ -1,10 +1,8 @@
 """The guides are run: what they show must be what happens."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import MappingProxyType, ModuleType
 
 import pytest
@@ -17,6 +15,7 @@ from lakehouse import tables
 from lakehouse.contracts import load_contracts, load_source
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
+from tests.sjostad import sjostad
 
 DOCS = PROJECT / "docs"
 
@@ -106,16 +105,11 @@ def test_a_sample_becomes_the_contract_that_the_guide_shows(tmp_path):
     assert list(load_contracts(contracts).sources) == []
 
 
-def _sjostad(command: str, folder: Path, contracts: Path) -> subprocess.CompletedProcess[str]:
+def _sjostad(command: str, folder: Path, contracts: Path) -> CompletedProcess[str]:
     """Run a command of the guide where its sample lies."""
-    own = {"SJOSTAD_CONTRACTS": str(contracts), "SJOSTAD_HOME": str(folder / "home"),
-           "COLUMNS": "80", "PYTHONPATH": str(PROJECT)}  # fmt: skip
     words = command.split()
     assert words[0] == "sjostad"
-    return subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", *words[1:]],
-        cwd=folder, env=os.environ | own, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return sjostad(folder / "home", *words[1:], cwd=folder, SJOSTAD_CONTRACTS=str(contracts))
 
 
 def _require_lines(shown: str, printed: str) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import CompletedProcess, run
 
 import dagster as dg
 import pytest
 
 from lakehouse.contracts import load_contracts
 from orchestration.jobs import reconciliation
+from tests import sjostad as command
 from tests.unit.ingestion.lake import column, new_lake
 
 PERIOD = ("--since", "2026-10-01", "--until", "2026-10-20")
@@ -42,18 +43,18 @@ def plant(lake, *rows: tuple, name: str = "plant"):
     )
 
 
-def sjostad(
-    lake, *words: str, variables: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("sjostad"), *words]
-    command += ["--contracts", lake.settings.contracts, "--home", lake.settings.home]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "100"} | (variables or {}),
-    )
+def sjostad(lake, *words: str, variables: Mapping[str, str] | None = None) -> CompletedProcess[str]:
+    places = ("--contracts", lake.settings.contracts)
+    settings = {"COLUMNS": "100"} | dict(variables or {})
+    return command.sjostad(lake.settings.home, *words, *places, **settings)
+
+
+def installed(lake, *words: str) -> CompletedProcess[str]:
+    """The command as it is installed."""
+    script = [Path(sys.executable).with_name("sjostad"), *words]
+    script += ["--contracts", lake.settings.contracts, "--home", lake.settings.home]
+    environment = os.environ | {"COLUMNS": "100"}
+    return run(script, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def missed(tmp_path):
 
 def test_the_command_finds_and_repairs(missed):
     missed.source()  # a source of files, which cannot count, is passed over
-    found = sjostad(missed, "reconcile", *PERIOD)
+    found = installed(missed, "reconcile", *PERIOD)
     assert found.returncode == 1, found.stderr
     assert ["2026-10-12", "2", "1", "1"] in [line.split() for line in found.stdout.splitlines()]
     assert "--repair" in found.stdout

@@ -10,7 +10,7 @@ import os
 import random
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -49,9 +49,14 @@ def broken(lake) -> list[tuple]:
     return [(row["name"], row["_row"], row["rule"], row["raw"]) for row in lake.quarantine()]
 
 
+FOLDERS: list[TemporaryDirectory] = []
+"""Of the undisturbed lakes; removed when Python ends."""
+
+
 @cache
 def undisturbed(seed: int) -> Lake:
-    lake = new_lake(Path(mkdtemp(prefix="sjostad-undisturbed-")))
+    FOLDERS.append(TemporaryDirectory(prefix="sjostad-undisturbed-"))
+    lake = new_lake(Path(FOLDERS[-1].name))
     lake.ingest(deliver(lake, seed))
     return lake
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -91,7 +92,7 @@ def assert_enclosed(path: Path, added: dict) -> None:
     rows = pq.ParquetFile(path).read().to_pylist()
     assert (told["numRecords"], added["size"]) == (len(rows), path.stat().st_size)
     assert told["nullCount"]["absent"] == len(rows)
-    assert "day" not in told["nullCount"]
+    assert ("day" in told["nullCount"]) is not bool(added["partitionValues"])
     parsers = {"number": int, "moment": datetime.fromisoformat, "text": str, "value": float}
     for name, parsed in parsers.items():
         values = [row[name] for row in rows if row[name] is not None]
@@ -219,3 +220,36 @@ def test_every_reader_finds_the_rows_by_any_column(tmp_path):
         )  # fmt: skip
     words = delta.open_table(tmp_path / "words")
     assert words.to_pyarrow_table(filters=[("word", "=", "a")]).num_rows == 1
+
+
+def test_rows_with_a_value_are_those_that_a_scan_of_everything_finds(tmp_path):
+    """Whichever files they stand in, and whether or not a file has statistics of the column."""
+    address = tmp_path / "t"
+    schema = pa.schema([("name", pa.string()), ("number", pa.int64())])
+    for number, names in enumerate((["a", "a"], ["a", "c"], ["b"], ["c", None], [None])):
+        rows = pa.table({"name": names, "number": [number] * len(names)}, schema)
+        delta.append(address, rows, schema, marks={"batch": number + 1})
+    with connect(extensions=()) as connection:
+        query = "select 'b' as name, 7::bigint as number"
+        delta.append_query(address, connection, query, schema, marks={"batch": 9})
+    table = delta.open_table(address)
+    for value in ("a", "b", "c", "d"):
+        kept = pc.equal(table.to_pyarrow_table()["name"], value)
+        expected = table.to_pyarrow_table().filter(kept)["number"].to_pylist()
+        found = data_files.rows_where(table, "name", value, ["number"])
+        assert found.column_names == ["number"]
+        assert sorted(found["number"].to_pylist()) == sorted(expected)
+    assert len(data_files.rows_where(table, "name", "b", ["number"])) == 2
+
+
+def test_the_whole_of_a_table_is_what_its_log_says(tmp_path):
+    """Without the files that a commit has replaced; a table without rows has no files."""
+    address = tmp_path / "t"
+    schema = pa.schema([("number", pa.int64())])
+    delta.append(address, schema.empty_table(), schema, marks={"batch": 1})
+    with connect(extensions=()) as connection:
+        assert data_files.whole(connection, delta.open_table(address)) is None
+        delta.append(address, pa.table({"number": [1, 2]}, schema), schema, marks={"batch": 2})
+        delta.replace(address, pa.table({"number": [3]}, schema), schema)
+        rows = data_files.whole(connection, delta.open_table(address))
+        assert connection.execute(f"select * from {rows}").fetchall() == [(3,)]

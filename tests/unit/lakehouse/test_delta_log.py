@@ -54,8 +54,8 @@ def test_marks_are_those_that_the_library_finds(commits, asked):
         for version in range(len(commits) + 1):
             table = DeltaTable(address, version=version)
             expected = as_the_library_says(table)
-            assert delta_log.marks(address, table, NAMES) == expected
-            assert delta_log.marks(address, table, asked) == {
+            assert delta_log.marks(address, version, NAMES) == expected
+            assert delta_log.marks(address, version, asked) == {
                 name: expected[name] for name in asked & expected.keys()
             }
 
@@ -77,38 +77,68 @@ def test_marks_outlive_the_entries_that_brought_them(checkpointed):
     assert held == {"batch": 2, "cursor": 5, "delivery": 3}
 
 
-def test_a_checkpoint_of_another_make_is_left_to_the_library(checkpointed):
+def test_a_checkpoint_of_another_make_is_left_to_the_library(checkpointed, monkeypatch):
     """Another engine may write it in parts; its hint then says so and its file has another name."""
     hint = delta_log.folder(checkpointed) / "_last_checkpoint"
     hint.unlink()
     asked = []
+    real = DeltaTable.transaction_version
 
-    class Asked:
-        version = DeltaTable(checkpointed).version
+    def ask(table: DeltaTable, name: str) -> int | None:
+        asked.append(name)
+        return real(table, name)
 
-        def transaction_version(self, name: str) -> int | None:
-            asked.append(name)
-            return DeltaTable(checkpointed).transaction_version(name)
-
-    assert delta_log.marks(checkpointed, Asked(), ["batch", "none"]) == {"batch": 2}
+    monkeypatch.setattr(DeltaTable, "transaction_version", ask)
+    version = DeltaTable(checkpointed).version()
+    assert delta_log.marks(checkpointed, version, ["batch", "none"]) == {"batch": 2}
     assert asked == ["batch", "none"]
 
 
 def test_a_damaged_checkpoint_is_named(checkpointed):
-    table = DeltaTable(checkpointed)
     (file,) = delta_log.folder(checkpointed).glob("*.checkpoint.parquet")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(LakeError, match=r"checkpoint\.parquet: the log entry cannot be read"):
-        delta_log.marks(checkpointed, table, ["batch"])
+        delta.marks_of(checkpointed, ["batch"])
 
 
-def test_a_torn_entry_is_named(checkpointed):
-    table = DeltaTable(checkpointed)
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("torn", ["commitInfo", "txn", "add"])
+def test_a_torn_entry_is_named(checkpointed, torn, kept):
+    """Wherever it ends: a mark that went with the rest of an entry may have been there."""
     entry = delta_log.entry(checkpointed, 2)
-    lines = [line for line in entry.read_text().split("\n") if '"txn"' in line[:16]]
-    entry.write_text(lines[0][:-5])
+    lines = sorted(entry.read_text().strip().split("\n"), key=lambda line: f'"{torn}"' in line[:16])
+    assert f'"{torn}"' in lines[-1][:16]
+    lines[-1] = lines[-1][: int(len(lines[-1]) * kept)]
+    entry.write_text("\n".join(lines))
     with pytest.raises(LakeError, match=r"2\.json: the log entry cannot be read"):
-        delta_log.marks(checkpointed, table, ["batch"])
+        delta.marks_of(checkpointed, ["batch"])
+
+
+def test_an_entry_that_is_gone_is_named(tmp_path: Path):
+    address = tmp_path / "t"
+    for number in range(3):
+        commit(address, {"batch": number})
+    delta_log.entry(address, 1).unlink()
+    with pytest.raises(LakeError, match=r"1\.json: the log entry cannot be read"):
+        delta.marks_of(address, ["batch"])
+
+
+def test_the_version_is_the_one_that_the_library_opens(checkpointed, tmp_path: Path):
+    """With entries alone, with a checkpoint before them, with nothing but it, and with nothing."""
+    address = tmp_path / "other"
+    assert delta.version_of(address) is None
+    address.mkdir()
+    assert delta.version_of(address) is None
+    for number in range(12):
+        commit(address, {"batch": number})
+        assert delta.version_of(address) == DeltaTable(address).version() == number
+    assert delta.version_of(checkpointed) == DeltaTable(checkpointed).version() == 2
+    (delta_log.folder(checkpointed) / f"{3:020d}.json.tmp").write_text("another writer's")
+    assert delta.version_of(checkpointed) == 2
+    DeltaTable(checkpointed).create_checkpoint()
+    for entry in delta_log.folder(checkpointed).glob("*.json*"):
+        entry.unlink()
+    assert delta.version_of(checkpointed) == DeltaTable(checkpointed).version() == 2
 
 
 def test_only_marks_count(tmp_path: Path):
