@@ -104,7 +104,7 @@ def replace_day(address: Path, day: str, *values: int, **marks: int) -> delta.Co
 
 
 def test_who_replaces_everything_may_bring_other_columns(address):
-    append(address, 1)
+    append(address, 1, batch=1)
     wider = SCHEMA.append(pa.field("more", pa.string()))
     rows_now = pa.table({"day": ["e"], "value": [2], "more": ["x"]}, wider)
     delta.replace(address, rows_now, wider)

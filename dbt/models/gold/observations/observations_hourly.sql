@@ -7,8 +7,7 @@
 {% set window = plan.partitions if plan.partitions is none or not plan.partitions else neighbouring_partitions(plan.partitions) %}
 
 -- A reading that stands for an interval counts in the hour it began; one longer than an hour is
--- no hourly fact. A register's increase belongs to the hour before its later reading, so a
--- reading at 01:00 closes the hour from 00:00.
+-- no hourly fact.
 with readings as (
     select
         o.datastream_id,
@@ -26,61 +25,8 @@ with readings as (
         and coalesce(o.phenomenon_time_end <= o.phenomenon_time + interval 1 hour, true)
 ),
 
-registers as (
-    select
-        datastream_id,
-        lag(phenomenon_time) over by_time as started,
-        phenomenon_time as ended,
-        lead(phenomenon_time) over by_time as following,
-        lag(result) over by_time as before,
-        result,
-        rollover
-    from readings
-    where aggregation = 'counter' and quality = 'good'
-    window by_time as (partition by datastream_id order by phenomenon_time)
-),
-
--- A register that falls has gone round if it fell from its last tenth to its first; else it was
--- reset, and nobody knows what it had counted.
-steps as (
-    select
-        datastream_id,
-        started,
-        ended,
-        following,
-        case
-            when result < before and before >= 0.9 * rollover and result <= 0.1 * rollover
-                then result + rollover - before
-            else result - before
-        end as increase
-    from registers
-),
-
--- Over a gap of more than an hour nobody knows which hour used how much, and a register that
--- falls was reset; nor is anything known before the first reading or after the newest. The hours
--- such a step begins and ends in stay empty: what is known of an hour is not what it used.
-parts as (
-    select
-        datastream_id,
-        {{ utc_hour('ended - interval 1 microsecond') }} as hour_start,
-        increase,
-        coalesce(ended <= started + interval 1 hour and increase >= 0, false) as is_told
-    from steps
-    union all
-    select datastream_id, {{ utc_hour('started') }}, null, false
-    from steps
-    where ended > started + interval 1 hour or increase < 0
-    union all
-    select datastream_id, {{ utc_hour('ended') }}, null, false
-    from steps
-    where following is null
-),
-
 increases as (
-    select datastream_id, hour_start, sum(increase) as increase_value
-    from parts
-    group by datastream_id, hour_start
-    having bool_and(is_told)
+    {{ register_hours("(select * from readings where aggregation = 'counter' and quality = 'good')") }}
 ),
 
 -- What stands until it changes, by how long it stood; also in hours without a reading.
