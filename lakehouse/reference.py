@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse import delta, tables
-from lakehouse.contracts import Contracts, SourceContract, Vocabulary
+from lakehouse.contracts import Contracts, ProductContract, SourceContract, Vocabulary
 from lakehouse.contracts.thing import periods
 from lakehouse.contracts.vocabulary import COLUMNS
 from lakehouse.settings import Settings
@@ -87,6 +87,18 @@ DISTRICTS = pa.schema(
 )
 """Grain: one row for each edge of a district."""
 
+PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.string(), nullable=False),
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("title_sv", pa.string(), nullable=False),
+        pa.field("publisher", pa.string(), nullable=False),
+        pa.field("audience", pa.string(), nullable=False),
+        pa.field("is_approved", pa.bool_(), nullable=False),
+    ]
+)
+"""Grain: one row for each product and source that it is made from."""
+
 
 def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
     """All reference tables by name, as the contracts now say."""
@@ -98,6 +110,9 @@ def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
     )
     found["things"] = pa.Table.from_pylist(
         [row for source in sources for row in _things(source)], THINGS
+    )
+    found["products"] = pa.Table.from_pylist(
+        [row for product in contracts.products.values() for row in _products(product)], PRODUCTS
     )
     edges = [
         [district.id, district.name, *edge]
@@ -232,6 +247,21 @@ def _things(source: SourceContract) -> list[Mapping[str, object]]:
             "attributes": json.dumps(dict(thing.attributes), ensure_ascii=False, sort_keys=True),
         }
         for thing, valid_to in periods(source.things)
+    ]
+
+
+def _products(product: ProductContract) -> list[Mapping[str, object]]:
+    publication = product.publication
+    return [
+        {
+            "product_id": product.id,
+            "source_id": source_id,
+            "title_sv": publication.title.sv,
+            "publisher": publication.publisher,
+            "audience": publication.audience,
+            "is_approved": product.approval is not None,
+        }
+        for source_id in publication.sources
     ]
 
 

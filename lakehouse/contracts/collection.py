@@ -114,6 +114,7 @@ def load_contracts(folder: Path) -> Contracts:
         problems += _swapped_places(source, vocabulary)
     for product in products.values():
         problems += _unknown_publisher(product, vocabulary)
+        problems += _unknown_sources(product, [path.stem for path in paths])
     if problems:
         raise ContractError.of(problems)
     return Contracts(folder, sources, products, vocabulary, waiting)
@@ -185,6 +186,16 @@ def _unknown_publisher(product: ProductContract, vocabulary: Vocabulary) -> Iter
     if publisher not in vocabulary.organisations:
         key = f"{product.path}: customProperties.publication.publisher"
         yield _unknown(key, publisher, "organisations")
+
+
+def _unknown_sources(product: ProductContract, sources: Sequence[str]) -> Iterator[Problem]:
+    for name in product.publication.sources:
+        if name not in sources:
+            yield Problem(
+                f"{product.path}: customProperties.publication.sources",
+                f"there is no source '{name}'",
+                f"Known: {', '.join(sources) or 'none'}.",
+            )
 
 
 def _unknown(place: str, word: str, vocabulary: str) -> Problem:

@@ -72,6 +72,7 @@ class Publication(Frozen):
         attribution: Words a licence other than CC0 asks to be repeated.
         time_column: Column that says when, for coverage and `data until`.
         limitations: What the reader must know before drawing conclusions.
+        sources: The sources it is made from.
     """
 
     title: Text
@@ -88,6 +89,7 @@ class Publication(Frozen):
     limitations: Text
     questions: tuple[Question, ...] = ()
     spatial: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

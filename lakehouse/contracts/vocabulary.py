@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from lakehouse.contracts.districts import District, load_districts
@@ -25,10 +26,13 @@ KEYS = {
 }
 """Each vocabulary file and the column that identifies its rows."""
 
+STEPS = ("test", "pilot", "losning", "integration")
+"""The steps of the Smart stad staircase, from the lowest; each has a column with its first day."""
+
 COLUMNS = {
     "organisations": ("organisation_id", "name_sv", "name_en", "kind", "organisation_number"),
     "initiatives": (
-        "initiative_id", "organisation_id", "name_sv", "name_en", "step", "started_on", "domain"
+        "initiative_id", "organisation_id", "name_sv", "name_en", "domain", *STEPS
     ),
     "observed_properties": (
         "observed_property_id", "name_sv", "name_en", "definition", "canonical_unit",
@@ -92,6 +96,23 @@ def _require_aggregations(path: Path, rows: Iterable[Row]) -> None:
             )
 
 
+def _require_steps(path: Path, rows: Iterable[Row]) -> None:
+    for row in rows:
+        dates = [row[step] for step in STEPS if row[step]]
+        try:
+            is_sound = dates == sorted(dates) and bool([date.fromisoformat(one) for one in dates])
+        except ValueError:
+            is_sound = False
+        if not is_sound:
+            raise ContractError(
+                Problem(
+                    f"{path}: {row['initiative_id']}",
+                    f"its steps began on {', '.join(dates) or 'no day'}",
+                    f"Write dates such as 2026-01-31, rising from {STEPS[0]} to {STEPS[-1]}.",
+                )
+            )
+
+
 def _load(contracts: Path, name: str) -> Mapping[str, Row]:
     own = contracts / "vocabulary" / f"{name}.csv"
     path = own if own.is_file() else PROJECT / "contracts" / "vocabulary" / f"{name}.csv"
@@ -109,6 +130,8 @@ def _load(contracts: Path, name: str) -> Mapping[str, Row]:
         found = _by_key(path, KEYS[name], list(reader))
     if name == "observed_properties":
         _require_aggregations(path, found.values())
+    if name == "initiatives":
+        _require_steps(path, found.values())
     return found
 
 

@@ -14,9 +14,23 @@ def test_the_unit_tests_of_the_models_pass(lake):
     ]
     assert {test["model"] for test in tests} == {
         "observations_hourly", "observations_daily", "states_hourly", "luftkvalitet_timme",
-        "energianvandning_timme",
+        "energianvandning_timme", "smart_stad_trappan", "vem_delar_vad",
     }  # fmt: skip
     lake.dbt("test", "--select", "test_type:unit")
+
+
+def test_the_registry_is_that_of_the_city(lake):
+    """12 initiatives in 2022, three of them established; 35 in 2025, eleven of them."""
+    lake.build("--select", "+smart_stad_trappan", "+vem_delar_vad")
+    steps = lake.rows("gold.smart_stad_trappan", "year, is_established, initiatives")
+    for year, expected in ((2022, (12, 3)), (2025, (35, 11))):
+        all_of_them = sum(count for when, _, count in steps if when == year)
+        established = sum(count for when, is_upper, count in steps if when == year and is_upper)
+        assert (all_of_them, established) == expected
+    shared = dict(lake.rows("gold.vem_delar_vad", "initiative_id, status"))
+    assert shared["luftmatning_hornsgatan"] == "open"
+    assert shared["multisensorer_kista"] == "no_product"
+    assert shared["smarta_las"] == "no_source"
 
 
 def test_the_data_tests_pass_on_sound_rows_and_fail_on_doubled_ones(lake):

@@ -148,6 +148,26 @@ def test_broken_vocabulary(tmp_path, text, what):
         load_vocabulary(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [",,,", "2026-01-02,2026-01-01,,", "2026-13-01,,,", "soon,,,", "2026-01-01,,2025-01-01,"],
+)
+def test_steps_rise_day_by_day(tmp_path, steps):
+    path = tmp_path / "vocabulary" / "initiatives.csv"
+    path.parent.mkdir()
+    path.write_text(f"{','.join(COLUMNS['initiatives'])}\na,smhi,A,A,luft,{steps}\n")
+    with pytest.raises(ContractError, match=r"initiatives\.csv: a: its steps began on"):
+        load_vocabulary(tmp_path)
+
+
+def test_unknown_aggregation(tmp_path):
+    path = tmp_path / "vocabulary" / "observed_properties.csv"
+    path.parent.mkdir()
+    path.write_text(f"{','.join(COLUMNS['observed_properties'])}\nx,X,X,,1,average,,\n")
+    with pytest.raises(ContractError, match="x: 'average' is no way to aggregate.*Write one of"):
+        load_vocabulary(tmp_path)
+
+
 def test_a_folder_brings_its_own_file_or_takes_the_projects(tmp_path):
     path = tmp_path / "vocabulary" / "organisations.csv"
     path.parent.mkdir()
