@@ -164,7 +164,7 @@ def test_unknown_aggregation(tmp_path):
     path = tmp_path / "vocabulary" / "observed_properties.csv"
     path.parent.mkdir()
     path.write_text(f"{','.join(COLUMNS['observed_properties'])}\nx,X,X,,1,average,,\n")
-    with pytest.raises(ContractError, match="x: 'average' is no way to aggregate.*Write one of"):
+    with pytest.raises(ContractError, match=r"x: 'average' is no way to aggregate.*Write one of"):
         load_vocabulary(tmp_path)
 
 
