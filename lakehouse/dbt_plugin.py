@@ -192,7 +192,12 @@ def _commit(
     marks = {name: version for name, version in wanted.items() if held.get(name, 0) < version}
     digest = None if partitions is not None else _digest(cursor, scratch)
     version = delta.version_of(address)
-    reader = cursor.execute(f"select * from {scratch}").to_arrow_reader(_BATCH_ROWS)
+    if partitions and plan["spills"] and version is not None:
+        partitions = _changed(cursor, scratch, address, partitions)
+    wanted_rows = _predicate(partitions) if partitions else None
+    reader = cursor.execute(
+        f"select * from {scratch}" + (f" where {wanted_rows}" if wanted_rows else "")
+    ).to_arrow_reader(_BATCH_ROWS)
     schema = reader.schema
     note = {"digest": digest} if digest else {}
     is_same = digest is not None and version is not None and _noted(address, version) == digest
@@ -215,6 +220,30 @@ def _commit(
 
 def _noted(address: Path, version: int) -> str | None:
     return delta.note_of(address, version).get("digest")
+
+
+def _changed(
+    cursor: duckdb.DuckDBPyConnection, scratch: str, address: Path, partitions: Sequence[str]
+) -> list[str]:
+    """The partitions whose rows are others than those that a table has.
+
+    Who follows the table builds those of its own again that changed, and no neighbour's neighbour.
+    """
+    columns = ", ".join(
+        duck.identifier(row[0]) for row in cursor.execute(f"describe {scratch}").fetchall()
+    )
+    fingerprints = " except ".join(
+        f"""select partition_date, count(*), sum(hash({columns})::hugeint) from {rows}
+            where {_predicate(partitions)} group by partition_date"""
+        for rows in (scratch, duck.delta_scan(address))
+    )
+    gone = f"""select distinct partition_date from {duck.delta_scan(address)}
+        where {_predicate(partitions)} and partition_date not in
+            (select partition_date from {scratch})"""
+    found = cursor.execute(
+        f"select partition_date from ({fingerprints}) union {gone} order by 1"
+    ).fetchall()
+    return [day.isoformat() for (day,) in found]
 
 
 def _predicate(partitions: Sequence[str] | None) -> str | None:

@@ -12,7 +12,8 @@ import os
 import sys
 import traceback
 import warnings
-from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess, run
 from types import ModuleType
@@ -53,9 +54,7 @@ def sjostad(
         for change in (
             mock.patch.dict(os.environ, environment(home, variables), clear=True),
             mock.patch.object(sys, "argv", command),
-            mock.patch.dict(
-                sys.modules, __main__=ModuleType("__main__")
-            ),  # else usage names pytest
+            _as_main(ModuleType("__main__")),  # else usage names pytest
             mock.patch.object(sys, "excepthook", sys.excepthook),  # Typer sets it
             chdir(cwd),
             redirect_stdout(out),
@@ -66,6 +65,17 @@ def sjostad(
         warnings.simplefilter("ignore")  # only pytest makes errors of them
         code = _exit_code()
     return CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _as_main(module: ModuleType) -> Iterator[None]:
+    """Put a module in the place of the program; what is imported meanwhile stays imported."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _exit_code() -> int:

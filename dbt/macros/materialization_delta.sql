@@ -7,7 +7,8 @@
                    news decide which partitions are built again. Without it the model is built
                    whole, and committed only if its rows have changed.
     resets_with    models whose change means that everything must be built again
-    spills         true when a partition's rows also depend on its neighbours
+    spills         true when a partition's rows also depend on its neighbours: those are built again
+                   as well, and committed if they have changed
 #}
 {% materialization delta, adapter='duckdb' %}
   {%- set plan = lake_plan() -%}
@@ -28,6 +29,7 @@
         'description': model.description,
         'partition_by': config.get('partition_by', []),
         'partitions': plan.partitions,
+        'spills': config.get('spills', false),
         'marks': plan.marks,
     }) %}
     {% do adapter.drop_relation(scratch) %}

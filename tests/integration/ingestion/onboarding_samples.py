@@ -111,7 +111,8 @@ def frost(paths: list[Path]) -> dict[str, list[float]]:
 def madrid(paths: list[Path]) -> dict[str, list[float]]:
     entity = json.loads(paths[0].read_text())
     names = {"no": "no", "no2": "no2", "nox": "nox", "so2": "so2",
-             "air_temperature": "temperature", "windspeed": "windSpeed"}  # fmt: skip
+             "air_temperature": "temperature", "wind_speed": "windSpeed",
+             "pressure": "pressure"}  # fmt: skip
     return {name: [float(entity[key]["value"])] for name, key in names.items()}
 
 
@@ -168,9 +169,10 @@ CASES = {
     ),
     "madrid_air": Case(
         "iot/fiware-environment/AirQualityObserved/examples/example-normalized.json", "ngsi_v2",
-        CLOCK | {"windspeed.observedProperty", "windspeed.unit", "nox.observedProperty"},
-        {"zone": "Europe/Madrid", "windspeed.observedProperty": "wind_speed_forecast",
-         "unit": "m/s", "nox.observedProperty": "no2"},
+        CLOCK | {"wind_speed.unit", "nox.observedProperty", "pressure.observedProperty",
+                 "pressure.unit"},
+        {"zone": "Europe/Madrid", "wind_speed.unit": "m/s", "nox.observedProperty": "no2",
+         "pressure.observedProperty": "air_pressure", "pressure.unit": "bar"},
         1, madrid, {"value_above_maximum": 1},  # its carbon monoxide, 500 mg/m3
     ),
     "entsoe_prices": Case(
