@@ -92,6 +92,7 @@ def by_hand(folder: Path) -> tuple[int, float]:
     settings = lake_of(folder)
     out = folder / "by_hand"
     shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
     files = delta.open_table(tables.bronze(settings, observations.SOURCE)).file_uris()
     began = time.perf_counter()
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
