@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks import observations
+from benchmarks.rounds import peak_mib
 
 
 def land(path: Path, folder: Path) -> None:
@@ -23,10 +24,7 @@ def land(path: Path, folder: Path) -> None:
     began = time.perf_counter()
     ledger = ingest_source(settings, contract).ledger
     seconds = time.perf_counter() - began
-    # The peak of this very program: getrusage's maximum is inherited from the one that started it.
-    status = Path("/proc/self/status").read_text("ascii").splitlines()
-    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
-    print(f"{ledger.landed:>12,} rows {seconds:7.2f} s {peak:7.0f} MiB")
+    print(f"{ledger.landed:>12,} rows {seconds:7.2f} s {peak_mib():7.0f} MiB")
 
 
 def main() -> None:

@@ -27,45 +27,22 @@ import duckdb
 from dbt.cli.main import dbtRunner
 
 from benchmarks import observations
+from benchmarks.rounds import peak_mib
 from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
 from lakehouse.data_files import extent_of
-from lakehouse.duck import connect
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)
 MORE = 1_000_000
 ROUNDS = 5
-_BATCH = 5_000_000
 _MODELS = ("--select", "+observations_daily", "+states_hourly")
 
 
 def lake_of(folder: Path) -> Settings:
     """The settings of a lake, whose contracts stand beside it."""
     return Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
-
-
-def land(settings: Settings, first: int, last: int) -> None:
-    """Land observations by their numbers, as ingestion leaves them."""
-    bronze = tables.bronze(settings, observations.SOURCE)
-    with connect(extensions=()) as connection:
-        for start in range(first, last, _BATCH):
-            number = delta.mark_of(bronze, "batch") + 1
-            delta.append_query(
-                bronze,
-                connection,
-                f"""select sensor as device, property as channel,
-                    ts::timestamptz as phenomenon_time, value, 'Cel' as unit, 'good' as quality,
-                    {number}::bigint as _batch, '{number:064d}' as _delivery,
-                    row_number() over () as _row, timestamptz '2027-01-01' as _received_at,
-                    timestamptz '2027-01-01' as _landed_at,
-                    ts::timestamptz::date as partition_date
-                from ({observations.rows(min(_BATCH, last - start), start)})""",
-                tables.TELEMETRY,
-                partition_by=["partition_date"],
-                marks={"batch": number} | ({"daily_from": 2026} if number == 1 else {}),
-            )
 
 
 def build(folder: Path) -> tuple[int, float]:
@@ -144,17 +121,14 @@ def _apart(way: Callable[[Path], tuple[int, float]], folder: Path) -> tuple[int,
 
 def _report(way: Callable[[Path], tuple[int, float]], folder: Path) -> None:
     rows, seconds = way(folder)
-    # The peak of this very program: getrusage's maximum is inherited from the one that started it.
-    status = Path("/proc/self/status").read_text("ascii").splitlines()
-    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
-    print(json.dumps([rows, seconds, peak]))
+    print(json.dumps([rows, seconds, peak_mib()]))
 
 
 def _another_day(home: Path, size: int, folder: Path) -> tuple[float, float]:
     """Seconds and peak memory of building a million more, in a copy that shares its files."""
     copy = folder / "copy"
     shutil.copytree(home, copy, copy_function=lambda a, b: Path(b).hardlink_to(a))
-    land(lake_of(copy), size, size + MORE)
+    observations.land(lake_of(copy), size, size + MORE)
     _, seconds, peak = _apart(build, copy)
     shutil.rmtree(copy)
     return seconds, peak
@@ -169,7 +143,7 @@ def main(sizes: tuple[int, ...]) -> None:
             homes[size] = home = folder / f"lake-{size}"
             settings, _ = observations.lake(home, "json")
             write_reference(settings, load_contracts(settings.contracts))
-            land(settings, 0, size)
+            observations.land(settings, 0, size)
         largest = homes[sizes[-1]]
         _everything(largest, sizes[-1])
         for size in sizes[:-1]:

@@ -10,10 +10,13 @@ from typing import Any
 import duckdb
 import yaml
 
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract, load_source
+from lakehouse.duck import connect
 from lakehouse.settings import Settings
 
 SOURCE = "sensors"
+_BATCH = 5_000_000
 
 MEASURED = {
     "temperature": ("air_temperature", "Cel"),
@@ -130,6 +133,28 @@ def source(
     settings = Settings.from_environment({}, contracts=folder / "contracts", home=folder / "home")
     (settings.inbox / SOURCE).mkdir(parents=True)
     return settings, load_source(path)
+
+
+def land(settings: Settings, first: int, last: int) -> None:
+    """Land observations by their numbers, as ingestion leaves them, in batches of five million."""
+    bronze = tables.bronze(settings, SOURCE)
+    with connect(extensions=()) as connection:
+        for start in range(first, last, _BATCH):
+            number = delta.mark_of(bronze, "batch") + 1
+            delta.append_query(
+                bronze,
+                connection,
+                f"""select sensor as device, property as channel,
+                    ts::timestamptz as phenomenon_time, value, 'Cel' as unit, 'good' as quality,
+                    {number}::bigint as _batch, '{number:064d}' as _delivery,
+                    row_number() over () as _row, timestamptz '2027-01-01' as _received_at,
+                    timestamptz '2027-01-01' as _landed_at,
+                    ts::timestamptz::date as partition_date
+                from ({rows(min(_BATCH, last - start), start)})""",
+                tables.TELEMETRY,
+                partition_by=["partition_date"],
+                marks={"batch": number} | ({"daily_from": 2026} if number == 1 else {}),
+            )
 
 
 def deliver(settings: Settings, path: Path) -> None:

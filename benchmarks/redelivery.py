@@ -15,8 +15,6 @@ from pathlib import Path
 from benchmarks import observations
 from benchmarks.rounds import compare
 from ingestion import ingest_source
-from lakehouse import delta, tables
-from lakehouse.duck import connect
 
 SIZES = (10_000_000, 50_000_000)
 ROWS = 1_000_000
@@ -25,24 +23,8 @@ _NUMBER = count()
 
 def history(folder: Path, size: int) -> Path:
     """A lake whose source has `size` rows, in batches of five million."""
-    settings, contract = observations.lake(folder / f"history-{size}", "json")
-    bronze = tables.bronze(settings, contract.id)
-    with connect(extensions=()) as connection:
-        for number, start in enumerate(range(0, size, 5_000_000), start=1):
-            delta.append_query(
-                bronze,
-                connection,
-                f"""select sensor as device, property as channel,
-                    ts::timestamptz as phenomenon_time, value, 'Cel' as unit, 'good' as quality,
-                    {number}::bigint as _batch, '{number:064d}' as _delivery,
-                    row_number() over () as _row, timestamptz '2027-01-01' as _received_at,
-                    timestamptz '2027-01-01' as _landed_at,
-                    ts::timestamptz::date as partition_date
-                from ({observations.rows(min(5_000_000, size - start), start)})""",
-                tables.TELEMETRY,
-                partition_by=["partition_date"],
-                marks={"batch": number} | ({"daily_from": 2026} if number == 1 else {}),
-            )
+    settings, _ = observations.lake(folder / f"history-{size}", "json")
+    observations.land(settings, 0, size)
     return folder / f"history-{size}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 
 
@@ -45,3 +46,9 @@ def compare(
             + (f"  {len(found)} rounds" if len(found) < rounds else "")
         )
     return medians
+
+
+def peak_mib() -> float:
+    """The peak memory of this very program: getrusage's maximum is inherited from its parent."""
+    status = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024

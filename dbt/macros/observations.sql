@@ -14,11 +14,11 @@
 
 with news as (
     select
-        t.source_id || '/' || t.device || '/' || t.channel as datastream_id,
+        {{ datastream_id() }} as datastream_id,
         t.source_id,
         t.phenomenon_time,
         t.phenomenon_time_end,
-        round(t.value * u.factor + u."offset", 9) as result,
+        {{ canonical_result() }} as result,
         t.text as result_text,
         u.canonical_unit as unit_id,
         t.quality,
@@ -29,14 +29,7 @@ with news as (
         t._delivery,
         t._row,
         {{ partition_date('t.phenomenon_time') }} as partition_date
-    from {{ source('bronze', 'telemetry') }} t
-    join {{ source('reference', 'sources') }} s
-        on s.source_id = t.source_id and s.is_shareable = {{ is_shareable }}
-    join {{ source('reference', 'mappings') }} m
-        on m.source_id = t.source_id
-        and m.channel = t.channel
-        and (m.device_pattern = '.*' or regexp_full_match(t.device, m.device_pattern))
-    join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
+    {{ from_mapped_telemetry(is_shareable) }}
     where {{ is_news(plan, of='t') }}
 ),
 
@@ -49,13 +42,11 @@ revisions as (
     {%- endif %}
 )
 
--- The source's own time of change decides which revision is the newest, then the order in which
--- deliveries were received; that of taking them may be another one, after a replay.
 select {{ columns | join(', ') }}
 from revisions
 qualify row_number() over (
     partition by datastream_id, phenomenon_time
-    order by result_time desc nulls last, _received_at desc, _batch desc, _row desc, age desc
+    order by {{ revision_order() }} desc, age desc
 ) = 1
 order by partition_date, datastream_id, phenomenon_time
 {% endmacro %}

@@ -18,3 +18,10 @@
   {%- else -%} {{ column }} in ({% for day in partitions %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
   {%- endif -%}
 {%- endmacro %}
+
+
+{# The partitions that rows of a plan's partitions are made from, if they also depend on those beside
+   them; none for all. #}
+{% macro window_of(plan) %}
+  {{ return(neighbouring_partitions(plan.partitions) if plan.partitions else plan.partitions) }}
+{% endmacro %}

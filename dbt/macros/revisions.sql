@@ -1,29 +1,55 @@
 {#
-  Every revision of the observations of a property that bronze has, in the canonical unit; silver
-  keeps the newest only. Of the partitions of a window.
+  Bronze rows `t` with what the contracts say of them: source `s`, mapping `m` and unit `u`. Rows of
+  channels that no contract names are left out, and those that may, or may not, be shared openly.
+#}
+{% macro from_mapped_telemetry(is_shareable) %}
+from {{ source('bronze', 'telemetry') }} t
+join {{ source('reference', 'sources') }} s
+    on s.source_id = t.source_id and s.is_shareable = {{ is_shareable }}
+join {{ source('reference', 'mappings') }} m
+    on m.source_id = t.source_id
+    and m.channel = t.channel
+    and (m.device_pattern = '.*' or regexp_full_match(t.device, m.device_pattern))
+join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
+{% endmacro %}
+
+
+{# The id of a bronze row's datastream, and its value in the canonical unit. #}
+{% macro datastream_id() -%} t.source_id || '/' || t.device || '/' || t.channel {%- endmacro %}
+
+{% macro canonical_result() -%} round(t.value * u.factor + u."offset", 9) {%- endmacro %}
+
+
+{#
+  Which of two revisions is the newer: the source's own time of change decides, then the order in
+  which deliveries were received; that of taking them may be another one, after a replay.
+#}
+{% macro revision_order() -%}
+  (coalesce(result_time, timestamptz '0001-01-01'), _received_at, _batch, _row)
+{%- endmacro %}
+
+
+{#
+  Every revision of the observations of a property that bronze has; silver keeps the newest only.
+  Of the partitions of a window.
 #}
 {% macro revisions_of(observed_property_id, window) %}
 select
-    t.source_id || '/' || t.device || '/' || t.channel as datastream_id,
+    {{ datastream_id() }} as datastream_id,
     t.source_id,
     t.device,
     t.phenomenon_time,
-    round(t.value * u.factor + u."offset", 9) as result,
+    {{ canonical_result() }} as result,
     m.rollover * u.factor as rollover,
     t.quality,
+    t.result_time,
     t._received_at,
     t._batch,
     t._row,
     t._delivery
-from {{ source('bronze', 'telemetry') }} t
-join {{ source('reference', 'sources') }} s on s.source_id = t.source_id and s.is_shareable
-join {{ source('reference', 'mappings') }} m
-    on m.source_id = t.source_id
-    and m.channel = t.channel
-    and m.observed_property_id = '{{ observed_property_id }}'
-    and (m.device_pattern = '.*' or regexp_full_match(t.device, m.device_pattern))
-join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
-where {{ in_partitions(window, 't.partition_date') }}
+{{ from_mapped_telemetry(true) }}
+where m.observed_property_id = '{{ observed_property_id }}'
+    and {{ in_partitions(window, 't.partition_date') }}
 {% endmacro %}
 
 
@@ -35,7 +61,6 @@ where {{ in_partitions(window, 't.partition_date') }}
   `relation` is a query of `revisions_of`.
 #}
 {% macro as_known(relation) %}
-{%- set newest = "(_received_at, _batch, _row)" -%}
 with of_days as (
     select *, cast(phenomenon_time as date) as day from {{ relation }}
     union all
@@ -62,9 +87,9 @@ select
     any_value(r.source_id) as source_id,
     any_value(r.device) as device,
     any_value(r.rollover) as rollover,
-    arg_max(r.result, {{ newest }}) as result,
-    arg_max(r.quality, {{ newest }}) as quality,
-    arg_max(r._delivery, {{ newest }}) as delivery
+    arg_max(r.result, {{ revision_order() }}) as result,
+    arg_max(r.quality, {{ revision_order() }}) as quality,
+    arg_max(r._delivery, {{ revision_order() }}) as delivery
 from of_days r
 join moments m
     on m.datastream_id = r.datastream_id and m.day = r.day and r._received_at <= m.known_from

@@ -6,17 +6,6 @@
 {%- endmacro %}
 
 
-{# The UTC hour an instant falls in, by arithmetic, because date_trunc on zoned times asks
-   the zone's calendar for every row. #}
-{% macro utc_hour(instant) -%}
-  {{ adapter.dispatch('utc_hour', 'sjostad')(instant) }}
-{%- endmacro %}
-
-{% macro duckdb__utc_hour(instant) -%}
-  make_timestamptz((epoch_us({{ instant }}) // 3600000000) * 3600000000)
-{%- endmacro %}
-
-
 {# The number of the UTC hour an instant falls in, counted from 1970; and the hour of a number. #}
 {% macro hour_number(instant) -%}
   {{ adapter.dispatch('hour_number', 'sjostad')(instant) }}
@@ -32,6 +21,13 @@
 
 {% macro duckdb__hour_of_number(number) -%}
   make_timestamptz(({{ number }}) * 3600000000)
+{%- endmacro %}
+
+
+{# The UTC hour an instant falls in, by arithmetic, because date_trunc on zoned times asks
+   the zone's calendar for every row. #}
+{% macro utc_hour(instant) -%}
+  {{ hour_of_number(hour_number(instant)) }}
 {%- endmacro %}
 
 

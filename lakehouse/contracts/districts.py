@@ -48,6 +48,8 @@ def load_districts(contracts: Path) -> tuple[District, ...]:
     try:
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         found = tuple(_district(feature) for feature in features)
+        if not found:
+            raise ValueError("not one district")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ContractError(
             Problem(

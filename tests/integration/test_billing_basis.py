@@ -94,6 +94,19 @@ def test_a_reading_that_is_found_bad_later_is_taken_back(lake):
     assert energies(known_at(lake, second)) == [None, 30]
 
 
+def test_the_source_s_own_time_of_change_decides_as_it_does_in_silver(lake):
+    """A revision that is received last may be the older one: then it changes nothing."""
+    changed = BEGAN + timedelta(hours=9)
+    newer = shown(1, 120, result_time=changed)
+    first = receive(lake, 0, [shown(0, 100), newer])
+    second = receive(lake, 1, [shown(1, 110, result_time=changed - timedelta(hours=1))])
+    assert energies(known_at(lake, first)) == energies(known_at(lake, second)) == [None, 20]
+    lake.build("--select", "observation")
+    assert (newer["phenomenon_time"], 120.0) in lake.rows(
+        "silver.observation", "phenomenon_time, result"
+    )
+
+
 def test_any_deliveries_are_remembered_as_they_were_known(lake):
     """Readings in any order, with corrections, over midnight: nine builds of what is new.
 

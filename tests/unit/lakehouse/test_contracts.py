@@ -36,7 +36,7 @@ def test_every_shipped_folder_loads(folder):
 
 def test_shipped_products_have_a_key_and_open_ones_an_approval():
     products = load_contracts(PROJECT / "contracts").products
-    assert all(product.key for product in products.values())
+    assert all(product.key and product.publication.sources for product in products.values())
     audiences = {name: product.publication.audience for name, product in products.items()}
     assert audiences == {
         "energianvandning_timme": "open",

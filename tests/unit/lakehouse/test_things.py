@@ -103,6 +103,7 @@ def test_positions_of_deliveries(lake, position, is_whole):
     [
         ("{}", "no GeoJSON of districts"),
         ("[", "no GeoJSON of districts"),
+        ('{"features": []}', "not one district"),
         ('{"features": [{"properties": {"district_id": "a", "name": ""}}]}', "without district_id"),
         (
             '{"features": [{"properties": {"district_id": "a", "name": "A"}, "geometry":'

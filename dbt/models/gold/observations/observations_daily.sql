@@ -4,7 +4,7 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = plan.partitions if plan.partitions is none or not plan.partitions else neighbouring_partitions(plan.partitions) %}
+{% set window = window_of(plan) %}
 
 -- Days on Stockholm's clocks, made of UTC hours: so the hour that October has twice is two hours,
 -- and the one that March lacks is none.

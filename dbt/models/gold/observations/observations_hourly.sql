@@ -4,7 +4,7 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = plan.partitions if plan.partitions is none or not plan.partitions else neighbouring_partitions(plan.partitions) %}
+{% set window = window_of(plan) %}
 
 -- A reading that stands for an interval counts in the hour it began; one longer than an hour is
 -- no hourly fact.
