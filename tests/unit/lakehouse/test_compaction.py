@@ -5,53 +5,19 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakehouse import compaction, data_files, delta, delta_changes, delta_log, tables
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import LakeConflict, LakeError
-
-MANY = 12
-
-
-def land(address: Path, batch: int, day: str = "2026-03-01", rows: int = 3) -> None:
-    """A commit of bronze as the ingestion makes it: a time with microseconds, columns left out."""
-    with connect(extensions=()) as connection:
-        delta.append_query(
-            address,
-            connection,
-            f"""select 'd' || i as device, 'c' as channel,
-                timestamptz '{day} 10:00:00.123457+00' + to_minutes({batch}) as phenomenon_time,
-                case when i > 1 then {batch} / 7.0 end as value, 'å\u2028"' as text,
-                'good' as quality, {batch}::bigint as _batch, 'x{batch}' as _delivery,
-                i as _row, timestamptz '{day} 12:00:00+00' as _received_at,
-                timestamptz '{day} 12:00:00+00' as _landed_at, date '{day}' as partition_date
-            from range({rows}) t(i)""",
-            tables.TELEMETRY,
-            partition_by=["partition_date"],
-            marks={"batch": batch, f"delivery:{batch}": batch},
-            note={"batch": str(batch)},
-        )
-
-
-def rows_of(address: Path) -> list[str]:
-    return sorted(map(repr, delta.open_table(address).to_pyarrow_table().to_pylist()))
-
-
-def compact(address: Path) -> list[compaction.Bundle]:
-    bundles = compaction.plan(delta.open_table(address))
-    for some in compaction.commits(bundles):
-        compaction.compact(address, some)
-    return bundles
+from tests.unit.lakehouse.small_files import MANY, compact, land, rows_of
 
 
 def files_on_disk(address: Path) -> set[Path]:
@@ -327,78 +293,6 @@ def test_new_files_are_on_disk_before_the_log_names_them(bronze, monkeypatch):
     at = done.index("commit")
     assert {Path(name).name, "partition_date=2026-03-01"} <= set(done[:at])
     assert {delta_log.entry(bronze, delta.version_of(bronze)).name, "_delta_log"} <= set(done[at:])
-
-
-def test_all_types_survive_and_so_do_odd_partitions(tmp_path):
-    day = datetime(2026, 3, 1, 10, 0, 0, 1, UTC)
-    for number in range(MANY):
-        write_deltalake(
-            tmp_path,
-            pa.table(
-                {
-                    "k": ["a b", "å/ö", "c%d", None],
-                    "whole": pa.array([number, None, 1, 2], pa.int32()),
-                    "small": pa.array([number, None, -1, 2], pa.int16()),
-                    "real": [float("nan"), -0.0, float("inf"), None],
-                    "exact": pa.array([Decimal("1.10"), None, Decimal(number), None],
-                                      pa.decimal128(12, 2)),
-                    "day": [date(2026, 3, 1), None, date(1859, 1, 1), date(2026, 3, 1)],
-                    "at": pa.array([day, None, day, day], pa.timestamp("us", "UTC")),
-                    "local": pa.array([day.replace(tzinfo=None)] * 4, pa.timestamp("us")),
-                    "is": [True, None, False, True],
-                    "raw": [b"\x00\xff", None, b"", b"x"],
-                    "many": [[1, None], None, [], [2]],
-                    "parts": [{"a": 1, "b": "å"}, None, {"a": None, "b": ""}, {"a": 2, "b": None}],
-                    "nothing": pa.nulls(4, pa.string()),
-                }
-            ),
-            mode="append",
-            partition_by=["k"],
-        )  # fmt: skip
-    rows, schema = rows_of(tmp_path), delta.open_table(tmp_path).to_pyarrow_table().schema
-    assert len(compact(tmp_path)) == 4
-    assert rows_of(tmp_path) == rows
-    assert delta.open_table(tmp_path).to_pyarrow_table().schema == schema
-    assert data_files.extent_of(delta.open_table(tmp_path)).files == 4
-
-
-def test_every_reader_finds_every_value(tmp_path):
-    """Wrong or missing bounds hide rows from a reader that skips by them, without an error."""
-    long = "å" * 70
-    for number in range(MANY):
-        write_deltalake(
-            tmp_path,
-            pa.table(
-                {
-                    "text": pa.array(["a", "ö", None, f"{long}{number}", "\U0010fffe"]),
-                    "nothing": pa.nulls(5, pa.string()),
-                    "real": [0.1, -1e300, None, number / 7, -0.0],
-                    "whole": pa.array([1, None, -(2**62), number, 2**62], pa.int64()),
-                    "day": [date(2026, 3, 1), None, date(1859, 1, 1), date(9999, 1, 1), None],
-                    "at": pa.array([datetime(2026, 3, 1, 1, 1, 1, number, UTC)] * 5,
-                                   pa.timestamp("us", "UTC")),
-                    "is": [True, None, True, True, None],
-                }
-            ),
-            mode="append",
-        )  # fmt: skip
-    rows = delta.open_table(tmp_path).to_pyarrow_table()
-    compact(tmp_path)
-    table = delta.open_table(tmp_path)
-    assert data_files.extent_of(table).files == 1
-    with connect() as connection:
-        for name in rows.column_names:
-            for value in rows[name].unique():
-                field = pc.field(name)
-                wanted = field == value if value.is_valid else field.is_null()
-                expected = rows.filter(wanted).num_rows
-                assert table.to_pyarrow_dataset().to_table(filter=wanted).num_rows == expected
-                found = connection.execute(
-                    f"""select count(*) from {delta_scan(tmp_path)}
-                    where "{name}" is not distinct from $value""",
-                    {"value": value.as_py()},
-                ).fetchall()
-                assert found == [(expected,)], (name, value)
 
 
 def test_a_table_with_strange_features_is_named(tmp_path):
