@@ -76,7 +76,7 @@ def transformed(crs: str, east: Numbers, north: Numbers) -> tuple[Numbers, Numbe
 
 
 def show(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
-    """Give a connection the SQL function `degrees(easting, northing)` for a system.
+    """Give a connection the SQL function `wgs84_of(easting, northing)` for a system.
 
     It returns `{lon, lat}`, both null for what is no place in the system.
     """
@@ -89,7 +89,7 @@ def show(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     number = connection.sqltype("DOUBLE")
     place = connection.sqltype("STRUCT(lon DOUBLE, lat DOUBLE)")
     connection.create_function(
-        "degrees", _degrees, [number, number], place,
+        "wgs84_of", _degrees, [number, number], place,
         type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL,
     )  # fmt: skip
 

@@ -334,7 +334,7 @@ def _optional(contract: SourceContract, time: TimeRule, cell: Cell, decimal: str
     if delivery.position:
         east, north = (number(cell(name), decimal) for name in delivery.position.columns)
         if delivery.position.crs:
-            place = f"degrees({east}, {north})"
+            place = f"wgs84_of({east}, {north})"
             found |= {"longitude": f"{place}.lon", "latitude": f"{place}.lat"}
         else:
             found |= {"longitude": east, "latitude": north}

@@ -37,7 +37,7 @@ def test_many_places_at_once_with_some_that_are_none():
     with connect(extensions=()) as connection:
         places.show(connection, "EPSG:3011")
         rows = connection.execute(
-            """select degrees(x, y) from (values
+            """select wgs84_of(x, y) from (values
                 (153905.093, 6579354.448), (null, 6579354.448), (6579354.448, 153905.093),
                 ('inf'::double, 1.0)) t(x, y)"""
         ).fetchall()
@@ -51,7 +51,7 @@ def test_a_cursor_knows_the_function_too():
     with connect(extensions=()) as connection:
         places.show(connection, "EPSG:3006")
         with connection.cursor() as beside:
-            ((found,),) = beside.execute("select degrees(674571.87, 6580743.01).lon").fetchall()
+            ((found,),) = beside.execute("select wgs84_of(674571.87, 6580743.01).lon").fetchall()
     assert found == pytest.approx(CITY[0], abs=2e-7)
 
 
