@@ -122,6 +122,7 @@ class Terminal:
     """The prompt in a terminal of its own."""
 
     def __init__(self, home: Path) -> None:
+        self._unread = ""
         self.process, self._end = pty.fork()
         if self.process == 0:
             os.chdir(PROJECT)
@@ -132,13 +133,14 @@ class Terminal:
         os.write(self._end, text.encode())
 
     def until(self, expected: str) -> str:
-        """What is printed up to and with a text."""
-        said, deadline = "", time.monotonic() + 60
-        while expected not in said:
-            assert time.monotonic() < deadline, said
+        """What is printed up to and with a text; what came with it is there for the next."""
+        deadline = time.monotonic() + 60
+        while expected not in self._unread:
+            assert time.monotonic() < deadline, self._unread
             if select.select([self._end], [], [], 0.2)[0]:
-                said += os.read(self._end, 65536).decode(errors="replace")
-        return said
+                self._unread += os.read(self._end, 65536).decode(errors="replace")
+        said, found, self._unread = self._unread.partition(expected)
+        return said + found
 
     def exit_code(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
