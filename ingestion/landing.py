@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.deliveries import Landed, Offer
-from lakehouse.delta import flush
 from lakehouse.errors import DeliveryRefused, Problem
+from lakehouse.flushing import flush
 from lakehouse.settings import Settings
 
 _CHUNK: Final = 1 << 20

@@ -28,7 +28,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from lakehouse import data_files, delta
+from lakehouse import data_files, delta, flushing
 from lakehouse.duck import connect, identifier, literal
 from lakehouse.errors import LakeConflict, LakeError, Problem
 
@@ -308,7 +308,7 @@ def _rearrange(
                 ) from error
         version = delta.open_table(address).version()
         for number in range(before + 1, version + 1):
-            delta.flush_commit(address, number)
+            flushing.flush_commit(address, number)
         return delta.Commit(version, written=True)
     raise LakeConflict(
         Problem(str(address), "another writer was first", "Run it again when that is done.")
@@ -328,7 +328,7 @@ def _flush(address: Path, files: Sequence[AddAction]) -> None:
     """
     paths = [address / file.path for file in files]
     for path in (*paths, *{path.parent for path in paths}):
-        delta.flush(path)
+        flushing.flush(path)
 
 
 def _unlink(address: Path, files: Sequence[AddAction]) -> None:

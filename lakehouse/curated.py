@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from lakehouse import data_files, delta, tables
+from lakehouse import data_files, delta, flushing, tables
 from lakehouse.duck import identifier, literal
 from lakehouse.locks import exclusive
 from lakehouse.parquet_views import reading_of
@@ -110,9 +110,9 @@ def build_curated_database(
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             left.unlink(missing_ok=True)
         _write(fresh, settings, shared_models(models), versions)
-        delta.flush(fresh)
+        flushing.flush(fresh)
         os.replace(fresh, target)
-        delta.flush(target.parent)
+        flushing.flush(target.parent)
     return target
 
 

@@ -18,22 +18,19 @@ Source: dbt-duckdb 1.11, "Writing your own plugins".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
-from lakehouse import delta, delta_changes, duck, reference, tables
+from lakehouse import delta, delta_changes, duck, model_commits, reference, tables
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 
-_BATCH_ROWS = 100_000
 _LAYERS = ("silver", "gold")
 
 _TABLES = """
@@ -65,16 +62,21 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
         _register_models(conn, self.settings)
 
     def store(self, target_config: TargetConfig) -> None:
-        """Commit the rows of a scratch table as a model's new content.
+        """Take the rows of a scratch table as a part of a model; with the last part, commit it.
 
-        `target_config.config` holds `layer`, `name`, `description`, `partition_by`,
-        `partitions` (dates to replace; None for all) and `marks`.
+        `target_config.config` holds `layer` and `name`, `part` (its `first` partition and the
+        first one after it, `until`; `is_first`, `is_last`) and what a `Building` is told.
         """
         plan: Mapping[str, Any] = target_config.config
+        part, scratch = plan["part"], str(target_config.relation)
+        if part["is_first"]:
+            self.building = model_commits.start(self.settings, plan)
         with self.connection.cursor() as cursor:
             cursor.execute("set TimeZone = 'UTC'")
-            commit = _commit(cursor, self.settings, str(target_config.relation), plan)
-            _note_commit(cursor, self.settings, plan, commit)
+            self.building.take(cursor, scratch, part["first"], part["until"])
+            if part["is_last"]:
+                commit = model_commits.finish(self.building, cursor, scratch, self.settings)
+                _note_commit(cursor, self.settings, plan, commit)
 
 
 def _register_bronze(
@@ -175,90 +177,6 @@ def _require_same_calendar(settings: Settings, address: Path, year: int | None) 
                 "and run 'sjostad build'.",
             )
         )
-
-
-def _commit(
-    cursor: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    scratch: str,
-    plan: Mapping[str, Any],
-) -> delta.Commit:
-    address = tables.model(settings, plan["layer"], plan["name"])
-    partitions: Sequence[str] | None = plan["partitions"]
-    wanted = dict(plan["marks"])
-    if plan["partition_by"]:
-        wanted["daily_from"] = settings.daily_from.year
-    held = delta.marks_of(address, wanted)
-    marks = {name: version for name, version in wanted.items() if held.get(name, 0) < version}
-    digest = None if partitions is not None else _digest(cursor, scratch)
-    version = delta.version_of(address)
-    if partitions and plan["spills"] and version is not None:
-        partitions = _changed(cursor, scratch, address, partitions)
-    wanted_rows = _predicate(partitions) if partitions else None
-    reader = cursor.execute(
-        f"select * from {scratch}" + (f" where {wanted_rows}" if wanted_rows else "")
-    ).to_arrow_reader(_BATCH_ROWS)
-    schema = reader.schema
-    note = {"digest": digest} if digest else {}
-    is_same = digest is not None and version is not None and _noted(address, version) == digest
-    if is_same or partitions == []:
-        if version is not None and not marks:
-            return delta.Commit(version, written=False)
-        # Same rows, newer upstream: remember that, and touch no file.
-        return delta.append(address, schema.empty_table(), schema, marks=marks, note=note)
-    return delta.replace(
-        address,
-        pa.RecordBatchReader.from_batches(schema, iter(reader)),
-        schema,
-        partition_by=plan["partition_by"],
-        predicate=_predicate(partitions),
-        marks=marks,
-        note=note,
-        description=plan["description"],
-    )
-
-
-def _noted(address: Path, version: int) -> str | None:
-    return delta.note_of(address, version).get("digest")
-
-
-def _changed(
-    cursor: duckdb.DuckDBPyConnection, scratch: str, address: Path, partitions: Sequence[str]
-) -> list[str]:
-    """The partitions whose rows are others than those that a table has.
-
-    Who follows the table builds those of its own again that changed, and no neighbour's neighbour.
-    """
-    columns = ", ".join(
-        duck.identifier(row[0]) for row in cursor.execute(f"describe {scratch}").fetchall()
-    )
-    fingerprints = " except ".join(
-        f"""select partition_date, count(*), sum(hash({columns})::hugeint) from {rows}
-            where {_predicate(partitions)} group by partition_date"""
-        for rows in (scratch, duck.delta_scan(address))
-    )
-    gone = f"""select distinct partition_date from {duck.delta_scan(address)}
-        where {_predicate(partitions)} and partition_date not in
-            (select partition_date from {scratch})"""
-    found = cursor.execute(
-        f"select partition_date from ({fingerprints}) union {gone} order by 1"
-    ).fetchall()
-    return [day.isoformat() for (day,) in found]
-
-
-def _predicate(partitions: Sequence[str] | None) -> str | None:
-    if partitions is None:
-        return None
-    days = ", ".join(duck.literal(date.fromisoformat(day)) for day in partitions)
-    return f"partition_date in ({days})"
-
-
-def _digest(cursor: duckdb.DuckDBPyConnection, scratch: str) -> str:
-    """A fingerprint of a table's rows that does not depend on their order."""
-    rows, total = cursor.execute(
-        f"select count(*), coalesce(sum(hash(t)::hugeint), 0) from {scratch} t"
-    ).fetchall()[0]
-    return f"duckdb-{duckdb.__version__}:{rows}:{total}"
 
 
 def _note_commit(

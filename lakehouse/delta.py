@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
 
-from lakehouse import data_files, delta_log
+from lakehouse import data_files, delta_log, flushing
 from lakehouse.errors import LakeConflict, LakeError, Problem
 
 Marks = Mapping[str, int]
@@ -181,7 +181,7 @@ def replace_query(
     replace_all = _of_query(address, connection, query, schema, partition_by, "overwrite")
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
-        # On the very table that is written through: a commit after it is a conflict of marks.
+        # On the very table that is written through: what comes after it is a conflict of marks.
         held = delta_log.marks(address, table.version(), since.keys())
         moved = [name for name in since if held.get(name, 0) != since[name]]
         if moved:
@@ -191,6 +191,48 @@ def replace_query(
         replace_all(table, properties)
 
     return _write(address, schema, commit, partition_by, marks, note, "")
+
+
+def replace_files(
+    address: Path,
+    files: Sequence[AddAction],
+    schema: pa.Schema,
+    *,
+    partition_by: Sequence[str] = (),
+    partitions: Sequence[str] | None = None,
+    marks: Marks,
+    note: Mapping[str, str] | None = None,
+    description: str = "",
+) -> Commit:
+    """Replace a table's rows, or exactly those of some partitions, by files that are there already.
+
+    Who replaces all rows may also bring other columns.
+
+    Args:
+        address: The table; made with `schema` if it does not exist.
+        files: As `data_files.write` gives them.
+        schema: Explicit schema of the table.
+        partition_by: Partition columns of a new table.
+        partitions: Values of the only partition column; None replaces everything.
+        marks: Marks of this commit.
+        note: Extra facts kept in the commit.
+        description: Description of a new table.
+
+    Raises:
+        LakeConflict: Another writer moved a mark; read again and recompute.
+        LakeError: A file is of another partition; nothing is written.
+    """
+    told = {file.partition_values[partition_by[0]] for file in files} if partitions else set()
+    if stray := told.difference(partitions or ()):
+        why = f"rows of {stray} are to replace those of {partitions}"
+        raise LakeError(Problem(str(address), why, "This is an error of ours: report it."))
+
+    def commit(table: DeltaTable, properties: CommitProperties) -> None:
+        _commit_files(
+            address, table, files, "overwrite", schema, partition_by, properties, partitions
+        )
+
+    return _write(address, schema, commit, partition_by, marks, note, description)
 
 
 def _of_query(
@@ -205,20 +247,34 @@ def _of_query(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         files = data_files.write(connection, query, address, schema, partition_by)
-        if mode == "overwrite":
-            # Tried again by the library it would keep what a rearrangement put there meanwhile.
-            properties.max_commit_retries = 0
-        try:
-            table.create_write_transaction(
-                [*files], mode, schema, list(partition_by) or None, commit_properties=properties
-            )
-        except CommitFailedError:  # somebody else's commit: nothing will ever name these files
-            for file in files:
-                (address / file.path).unlink()
-            raise
-        table.update_incremental()  # else it stands at the version before: nothing is flushed
+        _commit_files(address, table, files, mode, schema, partition_by, properties)
 
     return commit
+
+
+def _commit_files(
+    address: Path,
+    table: DeltaTable,
+    files: Sequence[AddAction],
+    mode: str,
+    schema: pa.Schema,
+    partition_by: Sequence[str],
+    properties: CommitProperties,
+    partitions: Sequence[str] | None = None,
+) -> None:
+    only = None if partitions is None else [(partition_by[0], "in", [*partitions])]
+    if mode == "overwrite":
+        # Tried again by the library it would keep what a rearrangement put there meanwhile.
+        properties.max_commit_retries = 0
+    try:
+        table.create_write_transaction(
+            [*files], mode, schema, [*partition_by] or None, only, commit_properties=properties
+        )
+    except CommitFailedError:  # somebody else's commit: nothing will ever name these files
+        for file in files:
+            (address / file.path).unlink()
+        raise
+    table.update_incremental()  # else it stands at the version before: nothing is flushed
 
 
 def replace(
@@ -227,21 +283,17 @@ def replace(
     schema: pa.Schema,
     *,
     partition_by: Sequence[str] = (),
-    predicate: str | None = None,
     marks: Marks | None = None,
     note: Mapping[str, str] | None = None,
     description: str = "",
 ) -> Commit:
-    """Replace a table's rows, or exactly those that a predicate selects.
-
-    Who replaces all rows may also bring other columns.
+    """Replace all rows of a table, and its columns if the new rows have others.
 
     Args:
         address: The table; made with `schema` if it does not exist.
-        data: The new rows; every one must fulfil the predicate.
+        data: The new rows.
         schema: Explicit schema of the table.
         partition_by: Partition columns of a new table.
-        predicate: SQL over partition columns; None replaces everything.
         marks: Marks of this commit.
         note: Extra facts kept in the commit.
         description: Description of a new table.
@@ -255,8 +307,7 @@ def replace(
             table,
             data,
             mode="overwrite",
-            predicate=predicate,
-            schema_mode="overwrite" if predicate is None else None,
+            schema_mode="overwrite",
             commit_properties=properties,
         )
 
@@ -308,7 +359,7 @@ def _write(
             ) from error
         table = after
     for number in range(before + 1, table.version() + 1):
-        flush_commit(address, number)
+        flushing.flush_commit(address, number)
     return Commit(table.version(), written=True)
 
 
@@ -343,31 +394,5 @@ def _open_or_create(
         )
         with contextlib.suppress(FileExistsError):
             os.link(delta_log.entry(Path(beside), 0), delta_log.entry(address, 0))
-    flush_commit(address, 0)
+    flushing.flush_commit(address, 0)
     return open_table(address)
-
-
-def flush_commit(address: Path, version: int) -> None:
-    """Flush one commit to disk: its files, log entry, checkpoint if it made one, and folders."""
-    files = [
-        address / unquote(action["add"]["path"])
-        for action in delta_log.read_entry(address, version)
-        if "add" in action
-    ]
-    for path in files:
-        flush(path)
-    for folder in {path.parent for path in files}:
-        flush(folder)
-    flush(delta_log.entry(address, version))
-    for path in delta_log.checkpoint_files(address, version):
-        flush(path)
-    flush(delta_log.folder(address))
-
-
-def flush(path: Path) -> None:
-    """Flush one file or folder to disk (fsync)."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

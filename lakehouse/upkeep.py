@@ -15,7 +15,7 @@ from typing import Final
 
 from deltalake.exceptions import DeltaError
 
-from lakehouse import compaction, data_files, delta, delta_log, vacuum
+from lakehouse import compaction, data_files, delta, delta_log, flushing, vacuum
 from lakehouse.errors import Busy, LakeConflict, LakeError, Problem
 
 _LONG: Final = 10
@@ -147,8 +147,8 @@ def _checkpoint(address: Path) -> None:
             Problem(str(address), f"no checkpoint can be made: {error}", "Free space, run again.")
         ) from error
     for path in delta_log.checkpoint_files(address, table.version()):
-        delta.flush(path)
-    delta.flush(delta_log.folder(address))
+        flushing.flush(path)
+    flushing.flush(delta_log.folder(address))
 
 
 def _vacuum(

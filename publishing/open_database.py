@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from lakehouse import delta, duck
+from lakehouse import duck, flushing
 from lakehouse.contracts import Contracts
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -50,9 +50,9 @@ def build_open_database(settings: Settings, contracts: Contracts) -> Path:
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             left.unlink(missing_ok=True)
         _write(fresh, releases)
-        delta.flush(fresh)
+        flushing.flush(fresh)
         os.replace(fresh, target)
-        delta.flush(target.parent)
+        flushing.flush(target.parent)
     return target
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from lakehouse import delta, tables
+from lakehouse import delta, flushing, tables
 from lakehouse.contracts import Contracts, ProductContract, Vocabulary
 from lakehouse.contracts.product import ProductColumn, Text
 from lakehouse.errors import Problem, ReleaseRefused
@@ -281,7 +281,7 @@ def _manifest(found: Release) -> Mapping[str, Any]:
 def _publish(complete: Release, staging: Path) -> None:
     """Flush everything, then rename: after this line of time the release is there for good."""
     for path in sorted(staging.iterdir()):
-        delta.flush(path)
-    delta.flush(staging)
+        flushing.flush(path)
+    flushing.flush(staging)
     os.rename(staging, complete.folder)
-    delta.flush(complete.folder.parent)
+    flushing.flush(complete.folder.parent)

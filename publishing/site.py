@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lakehouse import delta
+from lakehouse import flushing
 from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, ReleaseRefused
 from lakehouse.locks import exclusive
@@ -178,8 +178,8 @@ def _link(source: Path, target: Path) -> None:
 
 def _flush_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
-        delta.flush(path)
-    delta.flush(folder)
+        flushing.flush(path)
+    flushing.flush(folder)
 
 
 def _point(link: Path, folder: Path) -> None:
@@ -188,7 +188,7 @@ def _point(link: Path, folder: Path) -> None:
     fresh.unlink(missing_ok=True)
     os.symlink(os.path.relpath(folder, link.parent), fresh)
     os.replace(fresh, link)
-    delta.flush(link.parent)
+    flushing.flush(link.parent)
 
 
 def _builds(sites: Path) -> list[int]:

@@ -78,11 +78,17 @@ class Lake:
                 "_received_at": datetime(2026, 11, 1, 0, 0, batch, tzinfo=UTC),
                 "_landed_at": datetime(2026, 11, 1, tzinfo=UTC)}  # fmt: skip
         filled = [
-            base | {"_row": number, "partition_date": row["phenomenon_time"].date()} | dict(row)
+            base
+            | {"_row": number, "partition_date": self._partition(row["phenomenon_time"])}
+            | dict(row)
             for number, row in enumerate(rows, start=1)
         ]
         table = pa.Table.from_pylist(filled, tables.TELEMETRY)
         delta.append(address, table, tables.TELEMETRY, marks={"batch": batch})
+
+    def _partition(self, when: datetime) -> date:
+        day = when.date()
+        return day if day >= self.settings.daily_from else date(day.year, 1, 1)
 
     def dbt(self, *arguments: str, succeeds: bool = True) -> str:
         """Run dbt on this lake; returns what it said went wrong."""

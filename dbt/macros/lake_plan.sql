@@ -5,16 +5,16 @@
     partitions  partition dates to replace, as ISO text; none for everything
     marks       how far upstream this build will have come
     news        for followers of bronze: source_id, since and upto batch, is_reset
+    in_parts    the rows are built part by part
 #}
 {% macro lake_plan() %}
   {% set follows = model.config.get('follows') %}
   {% if not execute or not follows %}
     {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': {}, 'news': []}) }}
   {% endif %}
-  {% if follows == 'bronze.telemetry' %}
-    {{ return(plan_from_bronze()) }}
-  {% endif %}
-  {{ return(plan_from_model(follows)) }}
+  {% set plan = plan_from_bronze() if follows == 'bronze.telemetry' else plan_from_model(follows) %}
+  {% do plan.update({'in_parts': config.get('partition_by') is not none}) %}
+  {{ return(plan) }}
 {% endmacro %}
 
 
@@ -75,7 +75,7 @@
       union select distinct partition_date from " ~ this ~ " where " ~ is_reset_source(plan) ~ "
       order by d") %}
     {% set partitions = dates | map(attribute=0) | map('string') | list %}
-    {% if config.get('spills') and partitions %}
+    {% if config.get('spills') %}
       {% set partitions = neighbouring_partitions(partitions) %}
     {% endif %}
     {% do plan.update({'partitions': partitions}) %}
@@ -113,7 +113,7 @@
     {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': marks, 'news': []}) }}
   {% endif %}
   {% set partitions = dates | map('string') | list %}
-  {% if config.get('spills') and partitions %}
+  {% if config.get('spills') %}
     {% set partitions = neighbouring_partitions(partitions) %}
   {% endif %}
   {{ return({'full': false, 'skip': false, 'partitions': partitions, 'marks': marks, 'news': []}) }}

@@ -1,5 +1,5 @@
 {#
-  Builds a model into a scratch table and lets the plugin commit it as a Delta table.
+  Builds a model into a scratch table, part by part, and lets the plugin commit it as a Delta table.
 
   Config of a model:
     partition_by   ['partition_date'] or nothing
@@ -19,19 +19,23 @@
   {% else %}
     {%- set scratch = api.Relation.create(
         database=this.database, schema='lake', identifier='scratch_' ~ this.identifier, type='table') -%}
-    {% do adapter.drop_relation(scratch) %}
-    {% call statement('main') -%}
-      {{ create_table_as(false, scratch, sql) }}
-    {%- endcall %}
-    {% do adapter.store_relation('lake', scratch, [], '', 'delta', {
-        'layer': this.schema,
-        'name': this.identifier,
-        'description': model.description,
-        'partition_by': config.get('partition_by', []),
-        'partitions': plan.partitions,
-        'spills': config.get('spills', false),
-        'marks': plan.marks,
-    }) %}
+    {% for part in parts_of(plan) %}
+      {% do adapter.drop_relation(scratch) %}
+      {% call statement('main') -%}
+        {{ take_in_hand(part) }}
+        {{ create_table_as(false, scratch, sql) }}
+      {%- endcall %}
+      {% do adapter.store_relation('lake', scratch, [], '', 'delta', {
+          'layer': this.schema,
+          'name': this.identifier,
+          'description': model.description,
+          'partition_by': config.get('partition_by', []),
+          'partitions': plan.partitions,
+          'is_compared': plan.full or config.get('spills', false),
+          'marks': plan.marks,
+          'part': dict(part, is_first=loop.first, is_last=loop.last),
+      }) %}
+    {% endfor %}
     {% do adapter.drop_relation(scratch) %}
   {% endif %}
   {{ run_hooks(post_hooks) }}

@@ -12,16 +12,38 @@
 {%- endmacro %}
 
 
-{# The condition that picks the partitions of a plan. #}
-{% macro in_partitions(partitions, column='partition_date') -%}
+{#
+  The condition that picks the rows that a plan builds, of the part in hand. A partition is told by
+  a column; or by an instant, of tables that may have another calendar: bronze keeps its own.
+#}
+{% macro in_partitions(plan, column='partition_date', instant=none) -%}
+  {{ among(plan, plan.partitions, column, instant, 'first', 'until') }}
+{%- endmacro %}
+
+
+{# The same for the rows that those are made from, if they also depend on the partitions beside. #}
+{% macro in_window(plan, column='partition_date', instant=none) -%}
+  {{ among(plan, neighbouring_partitions(plan.partitions), column, instant, 'before', 'beyond') }}
+{%- endmacro %}
+
+
+{% macro among(plan, partitions, column, instant, start, end) -%}
+  {{ is_one_of(partitions, partition_date(instant) if instant else column) }}
+  {%- if plan.in_parts %}
+    {%- set told = instant or column %}
+    {%- set kind = 'timestamptz' if instant else 'date' %}
+    and {{ told }} >= cast(getvariable('{{ start }}') as {{ kind }}) and {{ told }} < cast(getvariable('{{ end }}') as {{ kind }})
+  {%- endif %}
+{%- endmacro %}
+
+
+{% macro is_one_of(partitions, column) -%}
   {%- if not partitions -%} {{ partitions is none }}
-  {%- else -%} {{ column }} in ({% for day in partitions %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
+  {%- else -%} {{ column }} in ({{ listed(partitions) }})
   {%- endif -%}
 {%- endmacro %}
 
 
-{# The partitions that rows of a plan's partitions are made from, if they also depend on those beside
-   them; none for all. #}
-{% macro window_of(plan) %}
-  {{ return(neighbouring_partitions(plan.partitions) if plan.partitions else plan.partitions) }}
-{% endmacro %}
+{% macro listed(partitions) -%}
+  {% for day in partitions %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}

@@ -1,9 +1,10 @@
 {#
-  Bronze rows `t` with what the contracts say of them: source `s`, mapping `m` and unit `u`. Rows of
-  channels that no contract names are left out, and those that may, or may not, be shared openly.
+  Rows `t` of a relation that has source_id, device and channel, with what the contracts say of
+  them: source `s`, mapping `m` and unit `u`. Rows of channels that no contract names are left out,
+  and those that may, or may not, be shared openly.
 #}
-{% macro from_mapped_telemetry(is_shareable) %}
-from {{ source('bronze', 'telemetry') }} t
+{% macro from_mapped(relation, is_shareable) %}
+from {{ relation }} t
 join {{ source('reference', 'sources') }} s
     on s.source_id = t.source_id and s.is_shareable = {{ is_shareable }}
 join {{ source('reference', 'mappings') }} m
@@ -22,18 +23,23 @@ join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 
 {#
   Which of two revisions is the newer: the source's own time of change decides, then the order in
-  which deliveries were received; that of taking them may be another one, after a replay.
+  which deliveries were received; that of taking them may be another one, after a replay. As one
+  value to compare; and as columns to sort by, newest first, which is half the work.
 #}
 {% macro revision_order() -%}
   (coalesce(result_time, timestamptz '0001-01-01'), _received_at, _batch, _row)
 {%- endmacro %}
 
+{% macro newest_first() -%}
+  result_time desc nulls last, _received_at desc, _batch desc, _row desc
+{%- endmacro %}
+
 
 {#
   Every revision of the observations of a property that bronze has; silver keeps the newest only.
-  Of the partitions of a window.
+  Of the partitions of a plan and those beside them.
 #}
-{% macro revisions_of(observed_property_id, window) %}
+{% macro revisions_of(observed_property_id, plan) %}
 select
     {{ datastream_id() }} as datastream_id,
     t.source_id,
@@ -47,9 +53,9 @@ select
     t._batch,
     t._row,
     t._delivery
-{{ from_mapped_telemetry(true) }}
+{{ from_mapped(source('bronze', 'telemetry'), true) }}
 where m.observed_property_id = '{{ observed_property_id }}'
-    and {{ in_partitions(window, 't.partition_date') }}
+    and {{ in_window(plan, instant='t.phenomenon_time') }}
 {% endmacro %}
 
 

@@ -193,7 +193,7 @@ def test_readings_that_may_not_be_shared_leave_every_open_table(lake, level):
 )
 def test_a_build_that_dies_at_a_commit_is_made_good_by_the_next(lake, monkeypatch, table, moment):
     lake.land(AIR, [reading("HORN-01", "pm10", at(1, 5), 77)])
-    real = delta.replace
+    real = delta.replace_files
 
     def dies(address, *arguments, **more):
         if address != lake.address(table):
@@ -203,7 +203,7 @@ def test_a_build_that_dies_at_a_commit_is_made_good_by_the_next(lake, monkeypatc
         raise OSError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "replace", dies)
+        patch.setattr(delta, "replace_files", dies)
         assert "killed" in lake.dbt("run", succeeds=False)
     lake.build()
     assert (77.0,) in lake.rows("gold.observations_hourly", "max_value")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse import data_files, delta, delta_log
+from lakehouse import data_files, delta, delta_log, flushing
 from lakehouse.duck import connect
 from lakehouse.errors import LakeConflict
 
@@ -157,7 +157,7 @@ def test_a_rival_leaves_no_files_behind(tmp_path, monkeypatch):
 def test_a_commit_of_a_query_is_flushed_and_tells_its_version(tmp_path, monkeypatch):
     """delta-rs leaves the table it commits through at the version before."""
     address, flushed = tmp_path / "t", []
-    monkeypatch.setattr(delta, "flush", lambda path: flushed.append(path.suffix))
+    monkeypatch.setattr(flushing, "flush", lambda path: flushed.append(path.suffix))
     schema = pa.schema([("number", pa.int64())])
     with connect(extensions=()) as connection:
         for batch in (1, 2):

@@ -14,8 +14,9 @@ import pytest
 from deltalake import DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import delta, delta_changes, delta_log
+from lakehouse import delta, delta_changes, delta_log, flushing
 from lakehouse.errors import LakeConflict, LakeError
+from tests.unit.lakehouse.partitions import replace_partition
 
 SCHEMA = pa.schema([pa.field("day", pa.string(), nullable=False), pa.field("value", pa.int64())])
 
@@ -93,14 +94,7 @@ def test_note_stands_in_the_commit(address):
 
 
 def replace_day(address: Path, day: str, *values: int, **marks: int) -> delta.Commit:
-    return delta.replace(
-        address,
-        rows(*values, day=day),
-        SCHEMA,
-        partition_by=["day"],
-        predicate=f"day = '{day}'",
-        marks=marks,
-    )
+    return replace_partition(address, rows(*values, day=day), "day", day, marks)
 
 
 def test_who_replaces_everything_may_bring_other_columns(address):
@@ -125,14 +119,14 @@ def test_replace_touches_only_its_partition(address):
     assert change.partitions == ({"day": "2026-10-19"},)
 
 
-def test_replace_refuses_rows_outside_its_predicate(address):
+def test_rows_of_other_partitions_than_those_replaced_are_refused(address):
     replace_day(address, "2026-10-19", 1)
-    with pytest.raises(LakeError, match=r"the commit failed"):
-        delta.replace(address, rows(5, day="2026-10-20"), SCHEMA, predicate="day = '2026-10-19'")
+    with pytest.raises(LakeError, match=r"are to replace those of"):
+        replace_partition(address, rows(5, day="2026-10-20"), "day", "2026-10-19", {})
     assert values_of(address) == [1]
 
 
-def test_replace_without_predicate_replaces_all(address):
+def test_replace_replaces_all(address):
     append(address, 1, 2, batch=1)
     delta.replace(address, rows(7), SCHEMA)
     assert values_of(address) == [7]
@@ -297,7 +291,7 @@ def test_delta_itself_flushes_nothing(address, monkeypatch):
 
 def test_partition_folders_are_flushed(address, monkeypatch):
     flushed: set[Path] = set()
-    monkeypatch.setattr(delta, "flush", flushed.add)
+    monkeypatch.setattr(flushing, "flush", flushed.add)
     replace_day(address, "2026-10-19", 1)
     assert address / "day=2026-10-19" in flushed
 

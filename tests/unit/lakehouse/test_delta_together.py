@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from lakehouse import compaction, delta, vacuum
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import LakeConflict
+from tests.unit.lakehouse.partitions import replace_partition
 
 SCHEMA = pa.schema([pa.field("day", pa.string(), nullable=False), pa.field("value", pa.int64())])
 WHOLE = 7
@@ -63,7 +64,7 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(compaction, "_WORTH", 2)
     address: Path = tmp_path / "table"
     for day in ("added", "replaced"):
-        delta.append(address, rows(day, 0), SCHEMA, marks={day: 1})
+        replace_partition(address, rows(day, 0), "day", day, {day: 1})
     done = threading.Event()
 
     def add() -> int:
@@ -77,13 +78,12 @@ def test_readers_see_whole_versions_and_no_row_is_lost(tmp_path, monkeypatch):
     def replace() -> int:
         return sum(
             patiently(
-                lambda n=n: delta.replace(
-                    address, rows("replaced", n), SCHEMA,
-                    predicate="day = 'replaced'", marks={"replaced": n},
+                lambda n=n: replace_partition(
+                    address, rows("replaced", n), "day", "replaced", {"replaced": n}
                 )
             )
             for n in range(2, COMMITS + 2)
-        )  # fmt: skip
+        )
 
     def read() -> list[tuple[int, int, int]]:
         found = []

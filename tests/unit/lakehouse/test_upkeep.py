@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lakehouse import compaction, data_files, delta, delta_log, upkeep
+from lakehouse import compaction, data_files, delta, delta_log, flushing, upkeep
 from lakehouse.errors import Busy, Problem
 from lakehouse.upkeep import maintain
 
@@ -103,8 +103,8 @@ def test_the_lock_is_let_go_between_commits(table, monkeypatch):
 def test_checkpoints_are_made_by_themselves_and_flushed(tmp_path, monkeypatch):
     """With every hundredth commit, by whichever way it is made."""
     flushed: list[Path] = []
-    flush = delta.flush
-    monkeypatch.setattr(delta, "flush", lambda path: (flushed.append(path), flush(path)))
+    flush = flushing.flush
+    monkeypatch.setattr(flushing, "flush", lambda path: (flushed.append(path), flush(path)))
     for x in range(100):
         delta.append(tmp_path, pa.table({"x": [x]}), SCHEMA, marks={"n": x + 1})
     version = delta.version_of(tmp_path)

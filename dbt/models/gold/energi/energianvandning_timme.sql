@@ -21,5 +21,5 @@ join {{ ref('datastream') }} d on d.datastream_id = h.datastream_id
 join {{ ref('thing') }} t on t.thing_id = d.thing_id
 where d.observed_property_id in ('active_energy_register', 'active_energy')
     and h.readings_good > 0
-    and {{ in_partitions(plan.partitions, 'h.partition_date') }}
+    and {{ in_partitions(plan, 'h.partition_date') }}
 order by h.partition_date, meter_id, h.hour_start

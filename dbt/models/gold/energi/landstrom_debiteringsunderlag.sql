@@ -4,11 +4,10 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = window_of(plan) %}
 
 -- Silver has the newest revision only. What was known when needs them all, so this reads bronze.
 with revisions as (
-    {{ revisions_of('active_energy_register', window) }}
+    {{ revisions_of('active_energy_register', plan) }}
 ),
 
 -- An interval ends on the day of its later reading, and begins at most a day before that.
@@ -93,5 +92,5 @@ select
     delivery,
     {{ partition_date('interval_end') }} as partition_date
 from versions
-where {{ in_partitions(plan.partitions, partition_date('interval_end')) }}
+where {{ in_partitions(plan, partition_date('interval_end')) }}
 order by partition_date, datastream_id, interval_end, known_from

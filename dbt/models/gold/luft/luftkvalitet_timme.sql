@@ -18,7 +18,7 @@ with hours as (
     join {{ ref('datastream') }} d on d.datastream_id = h.datastream_id
     where d.observed_property_id in ('{{ pollutants | join("', '") }}')
         and h.mean_value is not null
-        and {{ in_partitions(plan.partitions, 'h.partition_date') }}
+        and {{ in_partitions(plan, 'h.partition_date') }}
 ),
 
 stations as (

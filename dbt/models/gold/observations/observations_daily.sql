@@ -4,14 +4,13 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = window_of(plan) %}
 
 -- Days on Stockholm's clocks, made of UTC hours: so the hour that October has twice is two hours,
 -- and the one that March lacks is none.
 with hours as (
     select *, {{ stockholm_date('hour_start') }} as local_date
     from {{ ref('observations_hourly') }}
-    where {{ in_partitions(window) }}
+    where {{ in_window(plan) }}
 ),
 
 days as (
@@ -69,5 +68,5 @@ joined as (
 )
 
 select * from joined
-where {{ in_partitions(plan.partitions) }}
+where {{ in_partitions(plan) }}
 order by partition_date, datastream_id, local_date

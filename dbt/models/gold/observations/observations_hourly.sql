@@ -4,7 +4,6 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = window_of(plan) %}
 
 -- A reading that stands for an interval counts in the hour it began; one longer than an hour is
 -- no hourly fact.
@@ -19,7 +18,7 @@ with readings as (
         d.rollover
     from {{ ref('observation') }} o
     join {{ ref('datastream') }} d on d.datastream_id = o.datastream_id
-    where {{ in_partitions(window, 'o.partition_date') }}
+    where {{ in_window(plan, 'o.partition_date') }}
         and o.result is not null
         and d.aggregation not in ('none', 'share_of_time')
         and coalesce(o.phenomenon_time_end <= o.phenomenon_time + interval 1 hour, true)
@@ -109,5 +108,5 @@ joined as (
 )
 
 select * from joined
-where {{ in_partitions(plan.partitions) }}
+where {{ in_partitions(plan) }}
 order by partition_date, datastream_id, hour_start

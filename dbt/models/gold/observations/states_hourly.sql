@@ -4,7 +4,6 @@
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
-{% set window = window_of(plan) %}
 
 with readings as (
     select
@@ -18,7 +17,7 @@ with readings as (
         end as state
     from {{ ref('observation') }} o
     join {{ ref('datastream') }} d on d.datastream_id = o.datastream_id
-    where {{ in_partitions(window, 'o.partition_date') }}
+    where {{ in_window(plan, 'o.partition_date') }}
         and d.aggregation = 'share_of_time'
 ),
 
@@ -46,5 +45,5 @@ select
     round(duration_s / sum(duration_s) over (partition by datastream_id, hour_start), 6) as share,
     partition_date
 from hours
-where {{ in_partitions(plan.partitions) }}
+where {{ in_partitions(plan) }}
 order by partition_date, datastream_id, hour_start, state

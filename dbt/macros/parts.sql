@@ -1,0 +1,44 @@
+{#
+  The parts in which a model is built, one after the other, so that memory follows the largest part
+  and not the table: ranges of partitions with about `rows_at_a_time` upstream rows. Each has the
+  dates
+    first, until     of the rows it builds: partitions from the first to before the other
+    before, beyond   of the rows those are made from
+  A range of partitions is also one of instants. Parts of everything together cover all time.
+#}
+{% macro parts_of(plan) %}
+  {% set all_time = {'first': '0001-01-01', 'until': '9999-12-31', 'before': '0001-01-01', 'beyond': '9999-12-31'} %}
+  {% if not plan.in_parts or plan.partitions == [] %}{{ return([all_time]) }}{% endif %}
+  {% set upstream = config.get('follows') %}
+  {% set is_all = plan.partitions is none %}
+  {% set day = partition_date('phenomenon_time') if upstream == 'bronze.telemetry' else 'partition_date' %}
+  {% set rows = lake_rows("
+    with sizes as (
+      select " ~ day ~ " as day, count(*) as size from " ~ upstream ~ "
+      where " ~ is_one_of(plan.partitions, day) ~ " group by all
+      union all select unnest([" ~ listed(plan.partitions or []) ~ "]::date[]), 0),
+    numbered as (
+      select day, (sum(size) over (order by day) - size) // " ~ var('rows_at_a_time') ~ " as part from sizes),
+    parts as (
+      select min(day) as first, coalesce(lead(min(day)) over (order by part), " ~ partition_after('max(day)') ~ ") as until
+      from numbered group by part)
+    select first, until, " ~ partition_date('first - 1') ~ ", " ~ partition_after('until') ~ "
+    from parts order by first") %}
+  {% set parts = [] %}
+  {% for first, until, before, beyond in rows %}
+    {% do parts.append({
+      'first': all_time.first if is_all and loop.first else first | string,
+      'until': all_time.until if is_all and loop.last else until | string,
+      'before': all_time.before if is_all and loop.first else before | string,
+      'beyond': all_time.beyond if is_all and loop.last else beyond | string,
+    }) %}
+  {% endfor %}
+  {{ return(parts or [all_time]) }}
+{% endmacro %}
+
+
+{# Statements that take a part in hand: conditions of plans are about the part that is. #}
+{% macro take_in_hand(part) -%}
+  {% for name, day in part.items() %}set variable {{ name }} = date '{{ day }}';
+  {% endfor %}
+{%- endmacro %}
