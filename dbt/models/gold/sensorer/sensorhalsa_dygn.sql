@@ -32,6 +32,9 @@ measured as (
     select
         h.*,
         o.name as source_name,
+        u.symbol as unit_symbol,
+        bu.symbol as battery_unit_symbol,
+        cast({{ stockholm_date('h.last_heard_at') }} as varchar) as silent_since,
         coalesce(h.readings, 0) as received,
         coalesce(h.readings_usable, 0) as usable,
         greatest(1, floor(h.silent_s / 86400)) as silent_days,
@@ -54,7 +57,9 @@ measured as (
         r.loss_threshold
     from registers h
     join {{ ref('source') }} o on o.source_id = h.source_id
+    left join {{ ref('unit') }} u on u.unit_id = h.unit_id
     left join batteries b on b.thing_id = h.thing_id and b.local_date = h.local_date
+    left join {{ ref('unit') }} bu on bu.unit_id = b.battery_unit_id
     left join radio r on r.thing_id = h.thing_id and r.local_date = h.local_date
 ),
 
