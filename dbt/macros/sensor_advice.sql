@@ -1,9 +1,3 @@
-{# The findings of a sensor's day, the most serious first. #}
-{% macro sensor_findings() %}
-  {{ return(['silent', 'reset', 'flatline', 'battery_low', 'radio_loss', 'incomplete', 'drifting', 'spiky']) }}
-{% endmacro %}
-
-
 {# A number for a sentence: at most so many decimals, with the mark of its language before them. #}
 {% macro written(number, decimals=0, mark='.') -%}
   replace(cast(cast(round({{ number }}, {{ decimals }}) as decimal(18, {{ decimals }})) as varchar), '.', '{{ mark }}')

@@ -18,7 +18,8 @@ followed as (
         s.datastream_id,
         any_value(h.newest_at) as newest_at,
         min(s.local_date) as first_date,
-        max(s.last_reading_at) as last_at
+        max(s.last_reading_at) as last_at,
+        median(s.median_interval_s) as usual_s
     from {{ ref('sensor_day') }} s
     cross join horizon h
     where s.local_date > h.newest_date - {{ reach_days }}
@@ -38,11 +39,11 @@ sensors as (
         d.first_time,
         t.name as thing_name,
         t.district,
-        case when d.aggregation not in ('time_weighted_mean', 'share_of_time') then o.interval_s end as contract_interval_s,
+        o.interval_s as contract_interval_s,
         d.aggregation not in ('time_weighted_mean', 'share_of_time') as is_regular,
         greatest(
-            max(f.last_at) over (partition by d.source_id)
-                + coalesce(o.interval_s, 0) * interval '1' second,
+            max(f.last_at + coalesce(o.interval_s, f.usual_s, 0) * interval '1' second)
+                over (partition by d.source_id),
             f.newest_at - coalesce(o.frequency_s, 86400) * interval '1' second
         ) as due_until
     from followed f
@@ -101,14 +102,15 @@ paced as (
 select
     *,
     {{ seconds_between('last_heard_at', 'judged_until') }} as silent_s,
-    case when is_regular then coalesce(contract_interval_s, usual_interval_s) end as pace_s,
     case
-        when contract_interval_s is not null then 'contract'
-        when is_regular and usual_interval_s is not null then 'history'
+        when is_regular and contract_interval_s is not null then 'contract'
+        when pace_s is not null then 'history'
     end as expected_from,
-    case when is_regular then round(judged_s / coalesce(contract_interval_s, usual_interval_s)) end as expected,
-    case when is_regular then
-        least(1, readings_usable / nullif(round(judged_s / coalesce(contract_interval_s, usual_interval_s)), 0))
-    end as share
-from paced
+    least(1, readings_usable / nullif(expected, 0)) as share
+from (
+    select *, round(judged_s / pace_s) as expected
+    from (
+        select *, case when is_regular then coalesce(contract_interval_s, usual_interval_s) end as pace_s from paced
+    ) with_pace
+) with_expected
 {% endmacro %}
