@@ -16,6 +16,7 @@ with horizon as (
 followed as (
     select
         s.datastream_id,
+        any_value(h.newest_date) as newest_date,
         any_value(h.newest_at) as newest_at,
         min(s.local_date) as first_date,
         max(s.last_reading_at) as last_at,
@@ -29,6 +30,7 @@ followed as (
 sensors as (
     select
         f.first_date,
+        f.newest_date,
         d.datastream_id,
         d.source_id,
         d.thing_id,
@@ -54,14 +56,15 @@ sensors as (
 
 days as (
     select
-        s.* exclude (first_date, first_time, due_until),
+        s.* exclude (first_date, newest_date, first_time, due_until),
         c.local_date,
         c.starts_at as day_start,
         c.hours as hours_in_day,
         greatest(c.starts_at, s.first_time) as judged_from,
         least(c.ends_at, s.due_until) as judged_until
     from sensors s
-    join {{ ref('calendar_day') }} c on c.local_date >= s.first_date and c.starts_at < s.due_until
+    join {{ ref('calendar_day') }} c
+        on c.local_date between s.first_date and s.newest_date and c.starts_at < s.due_until
 ),
 
 told as (
