@@ -219,7 +219,7 @@ def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
 
 
 def status(found: Status, as_json: bool) -> None:
-    """Print where sources and products stand."""
+    """Print where sources, products and sensors stand."""
     if as_json:
         print_json(asdict(found))
         return
