@@ -19,7 +19,7 @@ from lakehouse.contracts.thing import periods
 from lakehouse.contracts.vocabulary import COLUMNS
 from lakehouse.settings import Settings
 
-_NUMBERS = {"factor", "offset"}
+_NUMBERS = {"factor", "offset", "limit_value", "allowed_exceedances"}
 
 SOURCES = pa.schema(
     [
@@ -35,6 +35,7 @@ SOURCES = pa.schema(
         pa.field("format", pa.string(), nullable=False),
         pa.field("connectivity", pa.string()),
         pa.field("frequency_s", pa.int64()),
+        pa.field("interval_s", pa.int64()),
         pa.field("contract_version", pa.string(), nullable=False),
         pa.field("classification_k", pa.int32(), nullable=False),
         pa.field("classification_r", pa.int32(), nullable=False),
@@ -202,6 +203,7 @@ def _source(source: SourceContract) -> Mapping[str, object]:
         "format": source.delivery.format,
         "connectivity": ownership.connectivity,
         "frequency_s": source.frequency_s,
+        "interval_s": source.delivery.time.interval_s if source.delivery.time else None,
         "contract_version": source.version,
         "classification_k": classification.k,
         "classification_r": classification.r,

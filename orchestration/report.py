@@ -219,7 +219,7 @@ def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
 
 
 def status(found: Status, as_json: bool) -> None:
-    """Print where sources and products stand."""
+    """Print where sources, products and sensors stand."""
     if as_json:
         print_json(asdict(found))
         return
@@ -250,6 +250,12 @@ def status(found: Status, as_json: bool) -> None:
             product.verdict, _or_dash(product.release), _time(product.data_until),
         )  # fmt: skip
     out.print(table)
+    if found.sensors:
+        told = ", ".join(f"{one} {count}" for one, count in found.sensors.findings.items())
+        out.print(
+            f"\n[bold]Sensors[/] {found.sensors.devices:,} devices on {found.sensors.day}; "
+            f"to look at: {told or 'none'}. What to do: gold.sensorhalsa_dygn"
+        )
 
 
 def findings(found: Sequence[Finding], as_json: bool) -> None:

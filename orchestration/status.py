@@ -1,8 +1,10 @@
-"""Where sources and products stand, read from the ledger, the lake and the releases."""
+"""Where sources, products and sensors stand, read from the ledger, the lake and the releases."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, ProductContract
@@ -10,6 +12,8 @@ from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import Settings
 from lakehouse.verdicts import load_verdict
 from publishing.release import newest_release
+
+_WELL: Final = ("ok", "too_little_history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,27 @@ class ProductStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SensorStatus:
+    """The devices of a lake on the newest day that is judged.
+
+    Attributes:
+        day: The day, ISO 8601.
+        devices: How many there are.
+        findings: How many have a sensor with each finding, most first.
+    """
+
+    day: str
+    devices: int
+    findings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """All sources and products of a lake."""
+    """All sources, products and sensors of a lake; no sensors before the first build."""
 
     sources: tuple[SourceStatus, ...]
     products: tuple[ProductStatus, ...]
+    sensors: SensorStatus | None
 
 
 def status_of(settings: Settings, contracts: Contracts) -> Status:
@@ -51,6 +71,7 @@ def status_of(settings: Settings, contracts: Contracts) -> Status:
     return Status(
         tuple(_source(settings, source_id, ledger) for source_id in contracts.sources),
         tuple(_product(settings, product) for product in contracts.products.values()),
+        _sensors(settings),
     )
 
 
@@ -104,3 +125,26 @@ def _product(settings: Settings, product: ProductContract) -> ProductStatus:
         newest.number if newest else None,
         newest.period[1] if newest and newest.period else None,
     )
+
+
+def _sensors(settings: Settings) -> SensorStatus | None:
+    address = tables.model(settings, "gold", "sensorhalsa_dygn")
+    if not delta.exists(address):
+        return None
+    with connect() as connection:
+        rows = connection.execute(
+            f"""
+            with newest as (
+                select * from {delta_scan(address)}
+                qualify local_date = max(local_date) over ()
+            )
+            select local_date::varchar, status, count(distinct thing_id)::bigint,
+                any_value(devices)::bigint
+            from newest cross join (select count(distinct thing_id) as devices from newest)
+            group by local_date, status order by 3 desc, 2
+            """
+        ).fetchall()
+    if not rows:
+        return None
+    counts = {status: devices for _, status, devices, _ in rows if status not in _WELL}
+    return SensorStatus(rows[0][0], rows[0][3], counts)

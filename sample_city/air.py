@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from sample_city.chance import drift, seeded
-from sample_city.period import Period, Slot
+from sample_city.period import FIRST_DAY, Period, Slot
 from sample_city.weather import Weather, traffic
 
 STATIONS: Final = (
@@ -22,6 +23,10 @@ STATIONS: Final = (
 ROOF: Final = "TORK-01"
 EMPTY: Final = "-"
 BROKEN: Final = "FEL"
+
+DUSTY_DAY: Final = FIRST_DAY + timedelta(days=10)
+"""On a dry day the streets are swept: dust for more than a limit value."""
+_SWEPT_UP: Final = 9
 
 _EMPTY_CHANCE = 0.002
 _FAULT_CHANCE = 0.0006
@@ -77,6 +82,8 @@ def station_rows(
         busy, air = traffic(slot) * street, weather[index]
         fine = (3.2 + 2.4 * air.stagnation + 3.6 * busy * air.stagnation) * (1 + haze[index])
         coarse = 2.0 + 26.0 * busy * air.dryness * (1 + haze[index])
+        if slot.local.date() == DUSTY_DAY and station != ROOF:
+            coarse *= _SWEPT_UP
         gas = (4.5 + 46.0 * busy * (1 + exhaust[index])) * air.stagnation
         status = _status(slot, number, rng.random())
         if status == "KAL":

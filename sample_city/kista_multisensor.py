@@ -7,13 +7,15 @@ are already the first day in Stockholm.
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby, islice
 from operator import attrgetter
 
 from lakehouse.ledger import Ledger
-from sample_city.lamp_posts import CHANNELS, Plan, Uplink, posts_of, uplinks
+from sample_city.ailments import Ailment
+from sample_city.lamp_posts import CHANNELS, POSTS, Plan, Uplink, posts_of, uplinks
 from sample_city.period import Period
 from sample_city.summary import Delivered
 from sample_city.weather import weather_of
@@ -58,7 +60,19 @@ def _plans(slots: int, posts: int) -> dict[int, Plan]:
     cut, impossible, rejoin = slots * 6 // 10, slots * 45 // 100, slots * 7 // 10
     if posts < 9:
         return {0: Plan(cut, impossible, rejoin)}
-    return {2: Plan(cut=cut), 5: Plan(impossible=impossible), 8: Plan(rejoin=rejoin)}
+    plans = {2: Plan(cut=cut), 5: Plan(impossible=impossible), 8: Plan(rejoin=rejoin)}
+    if posts < len(POSTS):
+        return plans
+    # Late in the period, when the sensors have a history that shows what is usual for them.
+    late, last = slots * 70 // 100, slots * 85 // 100
+    return plans | {
+        10: Plan(ailment=Ailment("stuck", late)),
+        13: Plan(ailment=Ailment("silent", last)),
+        14: Plan(ailment=Ailment("drifting", late)),
+        16: Plan(ailment=Ailment("spiking", late)),
+        17: Plan(ailment=Ailment("battery", late)),
+        18: Plan(ailment=Ailment("radio", late)),
+    }
 
 
 def _ledger(heard: Sequence[Uplink]) -> Ledger:
@@ -76,10 +90,8 @@ def _ledger(heard: Sequence[Uplink]) -> Ledger:
 
 
 def _faults(heard: Sequence[Uplink]) -> dict[str, int]:
-    counts = {
-        "lost_uplink": sum(uplink.line is None for uplink in heard),
-        "cut_line": sum(uplink.is_cut for uplink in heard),
-        "out_of_range": sum(uplink.is_impossible for uplink in heard),
-        "rejoin": sum(uplink.is_rejoin for uplink in heard),
-    }
+    counts = Counter(uplink.fault for uplink in heard if uplink.fault)
+    counts["cut_line"] = sum(uplink.is_cut for uplink in heard)
+    counts["out_of_range"] = sum(uplink.is_impossible for uplink in heard)
+    counts["rejoin"] = sum(uplink.is_rejoin for uplink in heard)
     return {fault: count for fault, count in counts.items() if count}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sample_city.ailments import FAULTS, Ailment
 from sample_city.chance import drift, seeded
 from sample_city.chirpstack import GATEWAYS, Device, up_event
 from sample_city.period import Period, Slot
@@ -34,6 +35,7 @@ class Plan:
     cut: int | None = None
     impossible: int | None = None
     rejoin: int | None = None
+    ailment: Ailment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Uplink:
         is_cut: Whether the line ends before its JSON does.
         is_impossible: Whether a value is one that no working sensor gives.
         is_rejoin: Whether the device had joined anew, so that counting began at 0.
+        fault: What else befell the device, by its name in the summary.
     """
 
     time: datetime
@@ -53,6 +56,7 @@ class Uplink:
     is_cut: bool = False
     is_impossible: bool = False
     is_rejoin: bool = False
+    fault: str | None = None
 
 
 def posts_of(scale: float) -> tuple[tuple[str, str], ...]:
@@ -101,15 +105,20 @@ def uplinks(
         reading["vdd"] = round(battery - index * 0.01 + weather[index].temperature_c)
         if index == plan.impossible:
             reading["humidity"] = IMPOSSIBLE_HUMIDITY
+        fault = plan.ailment.befall(reading, index, post[0], seed) if plan.ailment else None
         line: str | None = up_event(
             device, time=time, dev_addr=address, frame=frame, reading=reading, rng=rng
         )
         planted = index in {plan.cut, plan.impossible, plan.rejoin}
-        if rng.random() < _LOSS_CHANCE and not planted:
+        is_lost = rng.random() < _LOSS_CHANCE and not planted
+        if fault == FAULTS["silent"]:
             line = None
+        elif is_lost or fault == FAULTS["radio"]:
+            line, fault = None, FAULTS["radio"]
         elif index == plan.cut and line:
             line = line[: len(line) // 2]  # the collector's disk was full
-        yield Uplink(time, line, index == plan.cut, index == plan.impossible, index == plan.rejoin)
+        marks = (index == plan.cut, index == plan.impossible, index == plan.rejoin)
+        yield Uplink(time, line, *marks, fault)
         frame += 1
 
 

@@ -22,11 +22,12 @@ from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.duck import connect, delta_scan
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
+from lakehouse.timeline import partition_date
 
 AIR, METERS, LAMPS = "miljo_luft", "hamnar_elmatare", "kista_multisensor"
 FOLLOWERS = ("silver.observation", "gold.observations_hourly", "gold.observations_daily",
              "gold.states_hourly", "gold.luftkvalitet_timme",
-             "gold.energianvandning_timme")  # fmt: skip
+             "gold.energianvandning_timme", "gold.sensor_day")  # fmt: skip
 _DBT = PROJECT / "dbt"
 _TARGET = Path(tempfile.gettempdir()) / f"sjostad-dbt-{os.getpid()}"
 _QUIETLY = [
@@ -78,17 +79,14 @@ class Lake:
                 "_received_at": datetime(2026, 11, 1, 0, 0, batch, tzinfo=UTC),
                 "_landed_at": datetime(2026, 11, 1, tzinfo=UTC)}  # fmt: skip
         filled = [
-            base
-            | {"_row": number, "partition_date": self._partition(row["phenomenon_time"])}
-            | dict(row)
+            base | {"_row": number, "partition_date": self._partition(row)} | dict(row)
             for number, row in enumerate(rows, start=1)
         ]
         table = pa.Table.from_pylist(filled, tables.TELEMETRY)
         delta.append(address, table, tables.TELEMETRY, marks={"batch": batch})
 
-    def _partition(self, when: datetime) -> date:
-        day = when.date()
-        return day if day >= self.settings.daily_from else date(day.year, 1, 1)
+    def _partition(self, row: Mapping[str, object]) -> date:
+        return partition_date(row["phenomenon_time"].date(), self.settings.daily_from)
 
     def dbt(self, *arguments: str, succeeds: bool = True) -> str:
         """Run dbt on this lake; returns what it said went wrong."""

@@ -111,3 +111,13 @@
 {% macro duckdb__days_between(first, last) -%}
   unnest(generate_series(date '{{ first }}', date '{{ last }}', interval 1 day))
 {%- endmacro %}
+
+
+{# The number of a date, counted from 1970. #}
+{% macro day_number(day) -%}
+  {{ adapter.dispatch('day_number', 'sjostad')(day) }}
+{%- endmacro %}
+
+{% macro duckdb__day_number(day) -%}
+  datediff('day', date '1970-01-01', {{ day }})
+{%- endmacro %}

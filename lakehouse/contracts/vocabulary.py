@@ -1,5 +1,7 @@
 """The closed vocabulary that contracts may use: organisations, initiatives, properties, units.
 
+Beside them stand the limit values that the law sets for what is observed.
+
 Each is a CSV file in `vocabulary/`; the city's districts stand beside them. A contracts folder may
 bring its own file; one that it does not bring is taken from the project's own.
 """
@@ -23,6 +25,7 @@ KEYS = {
     "initiatives": "initiative_id",
     "observed_properties": "observed_property_id",
     "units": "ucum_code",
+    "limit_values": "limit_id",
 }
 """Each vocabulary file and the column that identifies its rows."""
 
@@ -42,6 +45,11 @@ COLUMNS = {
         "ucum_code", "symbol", "name_sv", "name_en", "quantity", "canonical_unit", "factor",
         "offset", "unece_code", "qudt_iri", "other_names",
     ),
+    "limit_values": (
+        "limit_id", "observed_property_id", "averaging", "limit_value", "unit",
+        "allowed_exceedances", "in_force_from", "in_force_to", "name_sv", "name_en",
+        "source_reference",
+    ),
 }  # fmt: skip
 
 
@@ -59,6 +67,11 @@ AGGREGATIONS = {
 """How the values of a property may become one value of an hour."""
 
 
+_IN_FORCE = ("in_force_from", "in_force_to")
+AVERAGING = ("hour", "day", "year")
+"""What a limit value is for the mean of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The vocabulary by file, then by key, in file order; and the districts of the city."""
@@ -67,6 +80,7 @@ class Vocabulary:
     initiatives: Mapping[str, Row]
     observed_properties: Mapping[str, Row]
     units: Mapping[str, Row]
+    limit_values: Mapping[str, Row]
     districts: tuple[District, ...]
 
     def rows(self, name: str) -> tuple[Row, ...]:
@@ -78,9 +92,11 @@ def load_vocabulary(contracts: Path) -> Vocabulary:
     """Read the vocabulary of a contracts folder.
 
     Raises:
-        ContractError: A file is missing, lacks a column, or repeats a key.
+        ContractError: A file is missing, lacks a column, repeats a key, or a row says what it
+            cannot mean.
     """
     words = {name: _load(contracts, name) for name in KEYS}
+    _require_limits(words["limit_values"].values(), words["observed_properties"])
     return Vocabulary(**words, districts=load_districts(contracts))
 
 
@@ -109,6 +125,29 @@ def _require_steps(path: Path, rows: Iterable[Row]) -> None:
                     f"{path}: {row['initiative_id']}",
                     f"its steps began on {', '.join(dates) or 'no day'}",
                     f"Write dates such as 2026-01-31, rising from {STEPS[0]} to {STEPS[-1]}.",
+                )
+            )
+
+
+def _require_limits(rows: Iterable[Row], properties: Mapping[str, Row]) -> None:
+    for row in rows:
+        known = properties.get(row["observed_property_id"])
+        try:
+            dates = [date.fromisoformat(row[key]) for key in _IN_FORCE if row[key]]
+            is_sound = float(row["limit_value"]) > 0 and int(row["allowed_exceedances"]) >= 0
+        except ValueError:
+            dates, is_sound = [], False
+        # The file of the project may name properties that a folder's own vocabulary lacks.
+        is_unit = known is None or row["unit"] == known["canonical_unit"]
+        is_sound = is_sound and dates == sorted(dates) and bool(row["in_force_from"])
+        if not (is_sound and is_unit and row["averaging"] in AVERAGING):
+            raise ContractError(
+                Problem(
+                    f"limit_values.csv: {row['limit_id']}",
+                    "it is no limit value",
+                    f"Write a number above 0 in the property's own unit, an averaging of "
+                    f"{', '.join(AVERAGING)}, whole allowed_exceedances, and dates such as "
+                    "2030-01-01.",
                 )
             )
 

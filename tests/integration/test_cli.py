@@ -55,7 +55,7 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
     # Audits belong to publishing, dbt's tests to the transformation.
     assert not [name for name in stages[1]["checks"] if "audit_" in name]
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
-    assert len(stages[2]["checks"]) == 3
+    assert len(stages[2]["checks"]) == 4
     assert (home / "site" / "index.html").is_file()
 
 
@@ -80,6 +80,8 @@ def test_status_and_audit_tell_where_things_stand(city):
     assert "…" not in done.stdout
     told = json.loads(sjostad(home, "status", "--json").stdout)
     assert {product["verdict"] for product in told["products"]} == {"passed"}
+    assert told["sensors"]["devices"] > 0
+    assert f"{told['sensors']['devices']} devices on {told['sensors']['day']}" in done.stdout
     audit = sjostad(home, "audit", "luftkvalitet_timme", "--json")
     assert audit.returncode == 0
     assert json.loads(audit.stdout)[0]["passed"]
@@ -155,7 +157,7 @@ def test_a_failed_audit_keeps_the_last_good_release(copy):
     verdicts = {one["product_id"]: one["verdict"] for one in told["products"]}
     assert verdicts == {
         "luftkvalitet_timme": "failed", "energianvandning_timme": "passed",
-        "landstrom_debiteringsunderlag": "passed",
+        "landstrom_debiteringsunderlag": "passed", "luftkvalitet_overskridanden": "passed",
     }  # fmt: skip
     assert {one["release"] for one in told["products"]} == {1}
 

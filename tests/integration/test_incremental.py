@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -48,10 +49,21 @@ air = st.builds(
     when=instants,
     value=st.integers(0, 40).map(float),
 )
+uplinks = st.builds(
+    lambda device, when, frame, session: reading(
+        device, "vdd", when, 3600 - frame,
+        attributes=json.dumps({"session": session, "f_cnt": frame}, separators=(",", ":")),
+    ),
+    device=st.sampled_from(["a84041000181c001", "a84041000181c002"]),
+    when=instants,
+    frame=st.integers(0, 20),
+    session=st.sampled_from(["x", "x", "y"]),
+)  # fmt: skip
 deliveries = st.lists(
     st.one_of(
         st.tuples(st.just(METERS), st.lists(readings, min_size=1, max_size=25)),
         st.tuples(st.just(AIR), st.lists(air, min_size=1, max_size=10)),
+        st.tuples(st.just(LAMPS), st.lists(uplinks, min_size=1, max_size=10)),
     ),
     min_size=3,
     max_size=5,
@@ -226,7 +238,9 @@ def test_a_table_that_was_made_and_never_filled_is_filled_by_the_next_build(lake
 # --- how to look ---------------------------------------------------------------------------
 
 PRODUCTS = ("--select", "+luftkvalitet_timme", "+energianvandning_timme", "+observations_daily",
-            "+states_hourly")  # fmt: skip
+            "+states_hourly", "+sensorhalsa_dygn", "+luftkvalitet_overskridanden")  # fmt: skip
+OTHERS = ("gold.uplinks_daily", "gold.sensorhalsa_dygn", "gold.luftkvalitet_dygn",
+         "gold.luftkvalitet_overskridanden")  # fmt: skip
 
 
 def observations(lake: Lake) -> dict[str, list[float]]:
@@ -238,7 +252,7 @@ def observations(lake: Lake) -> dict[str, list[float]]:
 
 
 def require_same_as_full_refresh(lake: Lake) -> None:
-    names = (*FOLLOWERS, "silver.datastream", "silver.thing")
+    names = (*FOLLOWERS, *OTHERS, "silver.datastream", "silver.thing")
     rows = {table: lake.rows(table) for table in names}
     lake.build(*PRODUCTS, "--full-refresh")
     for table in names:

@@ -11,6 +11,7 @@ select
     format,
     connectivity,
     frequency_s,
+    interval_s,
     contract_version,
     classification_k,
     classification_r,

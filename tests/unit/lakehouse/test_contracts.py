@@ -41,6 +41,7 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
     assert audiences == {
         "energianvandning_timme": "open",
         "landstrom_debiteringsunderlag": "internal",
+        "luftkvalitet_overskridanden": "open",
         "luftkvalitet_timme": "open",
     }
     for product in products.values():

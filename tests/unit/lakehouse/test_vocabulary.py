@@ -175,3 +175,30 @@ def test_a_folder_brings_its_own_file_or_takes_the_projects(tmp_path):
     vocabulary = load_vocabulary(tmp_path)
     assert set(vocabulary.organisations) == {"min"}
     assert vocabulary.units == UNITS
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        ("averaging", "month"),
+        ("limit_value", "fifty"),
+        ("limit_value", "0"),
+        ("unit", "mg/m3"),
+        ("allowed_exceedances", "1.5"),
+        ("in_force_from", ""),
+        ("in_force_from", "2030"),
+    ],
+)
+def test_a_limit_that_means_nothing_is_refused(tmp_path, column, word):
+    """Daily means are compared with it: it must be a number in the property's own unit."""
+    path = tmp_path / "vocabulary" / "limit_values.csv"
+    path.parent.mkdir()
+    with (PROJECT / "contracts" / "vocabulary" / path.name).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rows[3][column] = word
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(ContractError, match=rf"{rows[3]['limit_id']}.*no limit value"):
+        load_vocabulary(tmp_path)

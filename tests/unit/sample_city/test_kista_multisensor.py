@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import statistics
 import uuid
 from base64 import b64decode
 from collections import Counter
@@ -13,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from lakehouse.ledger import Ledger
+from sample_city import generate
 from sample_city.chirpstack import payload, without_zeros
 from sample_city.lamp_posts import CHANNELS, POSTS
 
@@ -88,7 +90,8 @@ def test_lost_uplinks_leave_gaps_in_the_counter(events, summary):
         assert frames == sorted(set(frames))
         gaps += sum(after - before - 1 for before, after in pairwise(frames))
     slots = 14 * 96 + 4
-    missing = len(POSTS) * slots - summary.ledger.records
+    # A device that fell silent for good leaves no gap behind.
+    missing = len(POSTS) * slots - summary.ledger.records - summary.faults["silent_device"]
     assert missing == summary.faults["lost_uplink"]
     # The cut line is a gap too; uplinks lost at the very ends of a session are none.
     assert 0.9 * missing < gaps <= missing + 1
@@ -164,3 +167,33 @@ def test_values_stay_in_the_contracts_range(contracts, events):
         if not channel.minimum <= event["object"][channel.name] <= channel.maximum
     ]
     assert outside == [("humidity", 140)]
+
+
+def test_what_ails_a_device_stands_in_its_readings(events, summary):
+    """Each kind in one device, late in the period; all of them values that may be."""
+    of_device: dict[str, list[dict]] = {}
+    for event in events:
+        of_device.setdefault(event["deviceInfo"]["devEui"], []).append(event)
+    last = {eui: found[-1]["object"] for eui, found in of_device.items()}
+    stuck, silent, drifting, battery = (POSTS[number][0] for number in (10, 13, 14, 17))
+    tail = [event["object"]["temperature"] for event in of_device[stuck][-300:]]
+    assert len(set(tail)) == 1
+    assert of_device[silent][-1]["time"] < "2026-10-31"
+    usual = statistics.median(reading["co2"] for reading in last.values())
+    assert last[drifting]["co2"] > usual + 80
+    assert min(reading["vdd"] for reading in last.values()) == last[battery]["vdd"] > 2800
+    ailments = {"stuck_value", "drifting_value", "spike", "failing_battery", "silent_device"}
+    assert ailments < summary.faults.keys()
+
+
+def test_the_healthy_read_the_same_with_and_without_the_ailing(tmp_path, events):
+    """A smaller city has no ailing devices, and the others of it the very same uplinks."""
+    generate(tmp_path, scale=0.95)
+    smaller = {
+        line
+        for path in (tmp_path / "kista_multisensor").iterdir()
+        for line in lines(path)
+        if POSTS[0][0] in line
+    }
+    own = [event for event in events if event["deviceInfo"]["devEui"] == POSTS[0][0]]
+    assert [parse(line) for line in sorted(smaller, key=lambda one: parse(one)["time"])] == own

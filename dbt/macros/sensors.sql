@@ -1,0 +1,52 @@
+{# What the greatest values of a group are, the greatest first; and how many of them are above another. #}
+{% macro greatest_values(value, count) -%}
+  {{ adapter.dispatch('greatest_values', 'sjostad')(value, count) }}
+{%- endmacro %}
+
+{% macro duckdb__greatest_values(value, count) -%}
+  max({{ value }}, {{ count }})
+{%- endmacro %}
+
+{% macro count_above(values, threshold) -%}
+  {{ adapter.dispatch('count_above', 'sjostad')(values, threshold) }}
+{%- endmacro %}
+
+{% macro duckdb__count_above(values, threshold) -%}
+  len(list_filter({{ values }}, lambda one: one > {{ threshold }}))
+{%- endmacro %}
+
+
+{#
+  How far the values of a group lie from their median: the median of the distances, which no single
+  odd value moves. Of values that are spread normally, 1.4826 times it is the standard deviation.
+#}
+{% macro median_deviation(value) -%}
+  {{ adapter.dispatch('median_deviation', 'sjostad')(value) }}
+{%- endmacro %}
+
+{% macro duckdb__median_deviation(value) -%}
+  mad({{ value }})
+{%- endmacro %}
+
+
+{# The median of the other rows of a row's group. #}
+{% macro median_of_others(value, groups) -%}
+  {{ adapter.dispatch('median_of_others', 'sjostad')(value, groups) }}
+{%- endmacro %}
+
+{% macro duckdb__median_of_others(value, groups) -%}
+  median({{ value }}) over (
+            partition by {{ groups | join(', ') }}
+            rows between unbounded preceding and unbounded following exclude current row
+        )
+{%- endmacro %}
+
+
+{# The window of a row's own earlier days, never later ones: `days` of them, and today's if asked for. #}
+{% macro earlier_days(key, days=28, with_today=false) -%}
+  (
+        partition by {{ key }} order by local_date
+        range between interval '{{ days }}' day preceding and
+            {{ 'current row' if with_today else "interval '1' day preceding" }}
+    )
+{%- endmacro %}
