@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from sample_city import hamnar_elmatare, kista_multisensor, miljo_luft, trafik_floden
+from sample_city import (
+    drottninggatan_lejon,
+    hamnar_elmatare,
+    kista_multisensor,
+    miljo_luft,
+    trafik_floden,
+)
 from sample_city.inbox import place
 from sample_city.period import Period
 from sample_city.summary import Delivered, SourceSummary, Summary
@@ -19,6 +25,7 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "kista_multisensor": kista_multisensor.deliveries,
     "hamnar_elmatare": hamnar_elmatare.deliveries,
     "trafik_floden": trafik_floden.deliveries,
+    "drottninggatan_lejon": drottninggatan_lejon.deliveries,
 }
 
 
