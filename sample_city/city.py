@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sample_city import (
+    belysning,
     drottninggatan_lejon,
     hamnar_elmatare,
     kista_multisensor,
@@ -25,6 +26,7 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "kista_multisensor": kista_multisensor.deliveries,
     "hamnar_elmatare": hamnar_elmatare.deliveries,
     "trafik_floden": trafik_floden.deliveries,
+    "belysning": belysning.deliveries,
     "drottninggatan_lejon": drottninggatan_lejon.deliveries,
 }
 
