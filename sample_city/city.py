@@ -9,6 +9,7 @@ from typing import Final
 
 from sample_city import (
     belysning,
+    dataportal_loggar,
     drottninggatan_lejon,
     hamnar_elmatare,
     kista_multisensor,
@@ -27,6 +28,7 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "hamnar_elmatare": hamnar_elmatare.deliveries,
     "trafik_floden": trafik_floden.deliveries,
     "belysning": belysning.deliveries,
+    "dataportal_loggar": dataportal_loggar.deliveries,
     "drottninggatan_lejon": drottninggatan_lejon.deliveries,
 }
 
