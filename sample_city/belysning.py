@@ -1,4 +1,4 @@
-"""Trafikkontoret's deliveries of street lighting: notifications of an NGSIv2 broker, a UTC day a file."""
+"""Trafikkontoret's deliveries of street lighting: NGSIv2 notifications, a UTC day a file."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def _plans(slots: int) -> dict[int, Plan]:
 def _ledger(told: Sequence[Report]) -> Ledger:
     rows = sum(report.readings for report in told)
     impossible = sum(report.is_impossible for report in told)
-    return Ledger(
-        records=len(told), rows_in=rows, landed=rows - impossible, quarantined=impossible
-    )
+    return Ledger(records=len(told), rows_in=rows, landed=rows - impossible, quarantined=impossible)
 
 
 def _faults(told: Sequence[Report]) -> dict[str, int]:

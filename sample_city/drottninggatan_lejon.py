@@ -1,8 +1,8 @@
 """Trafikkontoret's deliveries of the lions on Drottninggatan: where their trackers say they stand.
 
-Each lion of concrete carries a tracker that wakes every other hour. Between houses a fix wanders by a
-few metres, and now and then by many: no lion has moved for that. One lion is moved by a lorry, one
-tracker runs out of battery, and one loses sight of the sky.
+Each lion of concrete carries a tracker that wakes every other hour. Between houses a fix wanders by
+a few metres, and now and then by many: no lion has moved for that. One lion is moved by a lorry,
+one tracker runs out of battery, and one loses sight of the sky.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The street lamps: when they burn, what they draw, and what is wrong with them.
 
-A photocell switches them in the dusk and the dawn. Each tells of a change when it happens, and of its
-state every six hours.
+A photocell switches them in the dusk and the dawn. Each tells of a change when it happens, and of
+its state every six hours.
 """
 
 from __future__ import annotations
@@ -99,5 +99,6 @@ def reports(
             drawn = IMPOSSIBLE_W if is_impossible else round(is_on * rng.gauss(rated_w, 0.4), 1)
             told["status"] = attribute("defectiveLamp" if is_defective else "ok", "Text", time)
             told["powerConsumption"] = attribute(drawn, "Number", time, "WTT")
-        entity = {"id": f"streetlight:stockholm:{lamp}", "type": "Streetlight", **told}
+        entity: dict[str, object] = {"id": f"streetlight:stockholm:{lamp}", "type": "Streetlight"}
+        entity |= told
         yield Report(time, entity, len(told), is_impossible)

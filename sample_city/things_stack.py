@@ -1,7 +1,7 @@
-"""Uplinks as The Things Stack v3 keeps them: what its Storage API answers, one JSON document a line.
+"""Uplinks as The Things Stack v3 keeps them: answers of its Storage API, one document a line.
 
-Source: The Things Stack v3, "Data Formats" and "Storage Integration". Fields that are zero, false or
-empty are left out.
+Source: The Things Stack v3, "Data Formats" and "Storage Integration". Fields that are zero, false
+or empty are left out.
 """
 
 from __future__ import annotations

@@ -102,9 +102,9 @@ def _by_end(
     ended: dict[datetime, list[Interval]] = {}
     for number, (detector, parts) in enumerate(detectors_of(scale)):
         for interval in intervals(detector, parts, period, seed):
-            if number == 0 and interval.start == plan.impossible:
-                interval = replace(interval, vehicles=IMPOSSIBLE_INTENSITY)
-            ended.setdefault(interval.end, []).append(interval)
+            is_impossible = number == 0 and interval.start == plan.impossible
+            told = replace(interval, vehicles=IMPOSSIBLE_INTENSITY) if is_impossible else interval
+            ended.setdefault(interval.end, []).append(told)
     yield from sorted(ended.items())
 
 

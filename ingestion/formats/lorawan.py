@@ -136,10 +136,7 @@ def _timed(server: NetworkServer, rule: TimeRule | None) -> str:
         (clock.name, f"clock_texts[{number}]", clock.form)
         for number, clock in enumerate(server.clocks, start=1)
     ]
-    by_device = [
-        (f"object.{key}", _decoded(key))
-        for key in (rule.columns if rule else ())
-    ]
+    by_device = [(f"object.{key}", _decoded(key)) for key in (rule.columns if rule else ())]
     fields = [(name, text, rule.format) for name, text in by_device if rule] + fields
     parsed = {name: clocks.parse("time_text", form) for name, _, form in fields}
 

@@ -98,10 +98,11 @@ joined as (
 
 select
     j.thing_id as lamp_id,
-    j.* exclude (thing_id, partition_date),
+    j.local_date,
     t.name as lamp_name,
     t.street,
     t.district,
+    j.* exclude (thing_id, local_date, partition_date),
     case
         when j.fault_h > 0 then 'fault'
         when j.lit_by_day_h >= 1 then 'lit_by_day'
