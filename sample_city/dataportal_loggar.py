@@ -1,7 +1,7 @@
 """Stadsledningskontoret's deliveries of portal usage: one CSV a local day, counted by dataset.
 
 The web server's log has IP addresses, which are personal data. It stays with the one who runs the
-server; what leaves it are these counts. A dataset that nobody asked for stands in the file with zeros.
+server; what leaves it are these counts. A dataset that nobody asked for stands there with zeros.
 """
 
 from __future__ import annotations

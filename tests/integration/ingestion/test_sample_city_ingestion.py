@@ -88,6 +88,13 @@ def test_planted_faults_are_quarantined_by_name(city, outcomes, summary):
     assert (row["rule"], "65535 W" in row["reason"]) == ("value_above_maximum", True)
 
 
+def test_what_a_contract_names_is_not_reported_as_missing_in_it(outcomes):
+    """The keys of a tracker's position are rows, too, and measure nothing."""
+    found = [one for receipt in outcomes["drottninggatan_lejon"].receipts
+             for one in receipt.findings]  # fmt: skip
+    assert not [one for one in found if "is not in the contract" in one]
+
+
 def test_values_of_a_broken_station_land_as_bad(city, outcomes):
     bad = [row for row in city.bronze("miljo_luft") if row["quality"] == "bad"]
     assert {row["channel"] for row in bad if row["value"] is None} == {"pm10", "pm2_5"}

@@ -80,7 +80,7 @@ select
     case
         when h.last_seen is null then 'silent'
         when {{ seconds_between('h.last_seen', 'c.as_of') }} > l.silent_after_s then 'silent'
-        when n.phenomenon_time is null or l.radius_m is null then 'no_position'
+        when n.phenomenon_time is null or l.radius_m + l.alarm_fixes + l.silent_after_s is null then 'no_position'
         when {{ seconds_between('n.phenomenon_time', 'c.as_of') }} > l.silent_after_s then 'no_position'
         when n.fixes_outside >= l.alarm_fixes then 'moved'
         when n.last_inside is null then 'no_position'
