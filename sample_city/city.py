@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from sample_city import hamnar_elmatare, kista_multisensor, miljo_luft
+from sample_city import (
+    belysning,
+    dataportal_loggar,
+    drottninggatan_lejon,
+    hamnar_elmatare,
+    kista_multisensor,
+    miljo_luft,
+    trafik_floden,
+)
 from sample_city.inbox import place
 from sample_city.period import Period
 from sample_city.summary import Delivered, SourceSummary, Summary
@@ -18,6 +26,10 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "miljo_luft": miljo_luft.deliveries,
     "kista_multisensor": kista_multisensor.deliveries,
     "hamnar_elmatare": hamnar_elmatare.deliveries,
+    "trafik_floden": trafik_floden.deliveries,
+    "belysning": belysning.deliveries,
+    "dataportal_loggar": dataportal_loggar.deliveries,
+    "drottninggatan_lejon": drottninggatan_lejon.deliveries,
 }
 
 

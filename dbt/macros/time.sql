@@ -31,6 +31,17 @@
 {%- endmacro %}
 
 
+{# The quarter of an hour an instant falls in. Offsets from UTC are whole quarters of an hour, so a
+   quarter on the clock is one in UTC, also in the night in which clocks change. #}
+{% macro utc_quarter(instant) -%}
+  {{ adapter.dispatch('utc_quarter', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__utc_quarter(instant) -%}
+  make_timestamptz((epoch_us({{ instant }}) // 900000000) * 900000000)
+{%- endmacro %}
+
+
 {# Seconds from one instant to another. #}
 {% macro seconds_between(earlier, later) -%}
   {{ adapter.dispatch('seconds_between', 'sjostad')(earlier, later) }}

@@ -23,6 +23,7 @@ from ingestion.reading.offered import Reading
 from lakehouse.contracts import SourceContract
 from lakehouse.contracts.delivery import TimeRule
 from lakehouse.duck import literal
+from lakehouse.errors import ContractError, Problem
 
 # Maps and lists are read by from_json level by level: json_tree takes five times as long.
 _MAP: Final = """from_json({0}::json, '"MAP(VARCHAR, JSON)"')"""
@@ -45,7 +46,7 @@ def _read(
 ) -> Reading:
     documents.load_texts(connection, members, contract)
     rule = contract.delivery.time
-    connection.execute(_told(server, rule))
+    connection.execute(_told(server, _position(server, contract)))
     connection.execute(_timed(server, rule))
     # Clocks of network servers carry an offset; a zone is for the time that a device tells.
     clocks.resolve(connection, rule or TimeRule(columns=("time",), zone="UTC"), "timed", "dated")
@@ -67,8 +68,32 @@ def _read(
     return Reading("select _file, _row, _raw from lines", _OFFER)
 
 
-def _told(server: NetworkServer, rule: TimeRule | None) -> str:
+def _position(server: NetworkServer, contract: SourceContract) -> tuple[str, str]:
+    """SQL of longitude and latitude: the decoded keys of the contract, else the server's own.
+
+    Never both: a place that somebody has typed in for the device is no fix it has made.
+
+    Raises:
+        ContractError: The contract says metres.
+    """
+    position = contract.delivery.position
+    if position is None:
+        return server.longitude, server.latitude
+    if position.crs:
+        raise ContractError(
+            Problem(
+                f"{contract.path}: customProperties.delivery.position",
+                "trackers tell degrees, not metres",
+                "Name the decoded keys of 'longitude' and 'latitude'.",
+            )
+        )
+    east, north = position.columns
+    return f"try_cast({_decoded(east)} as double)", f"try_cast({_decoded(north)} as double)"
+
+
+def _told(server: NetworkServer, position: tuple[str, str]) -> str:
     """Statement that makes table `told`: what each document says."""
+    longitude, latitude = position
     text = "_raw"
     if server.wrapper:
         wrapped = literal(f'^\\s*\\{{\\s*"{server.wrapper}"\\s*:')
@@ -88,7 +113,7 @@ def _told(server: NetworkServer, rule: TimeRule | None) -> str:
             {server.decoded} as decoded, case {needs} end as missing,
             case when missing is not null then case {others} end end as looks_like,
             [{", ".join(f"({clock.text})" for clock in server.clocks)}] as clock_texts,
-            {server.longitude} as longitude, {server.latitude} as latitude,
+            {longitude} as longitude, {latitude} as latitude,
             {server.simulated} as is_simulated, {server.deduplication} as deduplication_id,
             {server.session} as session,
             try_cast(coalesce({server.f_cnt}, {zero}) as bigint) as f_cnt,
@@ -111,10 +136,7 @@ def _timed(server: NetworkServer, rule: TimeRule | None) -> str:
         (clock.name, f"clock_texts[{number}]", clock.form)
         for number, clock in enumerate(server.clocks, start=1)
     ]
-    by_device = [
-        (f"object.{key}", f"(case when {_IS_OBJECT} then decoded end)::json->>{_at(key)}")
-        for key in (rule.columns if rule else ())
-    ]
+    by_device = [(f"object.{key}", _decoded(key)) for key in (rule.columns if rule else ())]
     fields = [(name, text, rule.format) for name, text in by_device if rule] + fields
     parsed = {name: clocks.parse("time_text", form) for name, _, form in fields}
 
@@ -141,9 +163,10 @@ def _case(whens: Sequence[tuple[str, str]]) -> str:
     return f"case {told} end" if whens else "null::timestamp"
 
 
-def _at(key: str) -> str:
-    """A key of an object as a JSON path, in an SQL string."""
-    return literal(f'$."{key}"')
+def _decoded(key: str) -> str:
+    """SQL of the text of a decoded key."""
+    path = literal(f'$."{key}"')
+    return f"((case when {_IS_OBJECT} then decoded end)::json->>{path})"
 
 
 _IS_OBJECT: Final = "starts_with(decoded, '{')"

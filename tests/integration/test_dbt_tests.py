@@ -16,6 +16,9 @@ def test_the_unit_tests_of_the_models_pass(lake):
         "observations_hourly", "observations_daily", "states_hourly", "luftkvalitet_timme",
         "energianvandning_timme", "smart_stad_trappan", "vem_delar_vad", "luftkvalitet_dygn",
         "luftkvalitet_overskridanden", "sensor_day", "sensorhalsa_dygn", "uplinks_daily",
+        "energianvandning_timme", "smart_stad_trappan", "vem_delar_vad", "position",
+        "trafikflode_kvart", "gatubelysning_dygn", "gatubelysning_lage", "lejonens_plats",
+        "portal_anvandning_dygn", "portal_utan_anvandning",
     }  # fmt: skip
     lake.dbt("test", "--select", "test_type:unit")
 

@@ -13,7 +13,8 @@ from sample_city import generate
 from tests.unit.ingestion.lake import Lake, new_lake
 
 pytestmark = pytest.mark.slow
-SOURCES = ("hamnar_elmatare", "kista_multisensor", "miljo_luft")
+SOURCES = ("belysning", "dataportal_loggar", "drottninggatan_lejon", "hamnar_elmatare",
+           "kista_multisensor", "miljo_luft", "trafik_floden")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_ledger_is_the_generators_account(outcomes, summary, name):
 
 
 def test_every_file_has_the_account_of_its_own(outcomes, summary):
-    for name in ("kista_multisensor", "miljo_luft"):
+    for name in sorted({*SOURCES} - {"hamnar_elmatare"}):
         found = {receipt.name: receipt for receipt in outcomes[name].receipts}
         for delivery in summary[name].deliveries:
             receipt = found.pop(f"{name}/{delivery.name}")
@@ -81,6 +82,17 @@ def test_planted_faults_are_quarantined_by_name(city, outcomes, summary):
     )
     assert len(rules) == faults["cut_line"] + faults["out_of_range"]
     assert city.quarantine("hamnar_elmatare") == []
+    rules = sorted(row["rule"] for row in city.quarantine("trafik_floden"))
+    assert rules == ["layout", "value_above_maximum"]
+    (row,) = city.quarantine("belysning")
+    assert (row["rule"], "65535 W" in row["reason"]) == ("value_above_maximum", True)
+
+
+def test_what_a_contract_names_is_not_reported_as_missing_in_it(outcomes):
+    """The keys of a tracker's position are rows, too, and measure nothing."""
+    found = [one for receipt in outcomes["drottninggatan_lejon"].receipts
+             for one in receipt.findings]  # fmt: skip
+    assert not [one for one in found if "is not in the contract" in one]
 
 
 def test_values_of_a_broken_station_land_as_bad(city, outcomes):

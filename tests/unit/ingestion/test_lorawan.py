@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lakehouse.errors import ContractError
 from tests.unit.ingestion.lake import column
 
 CHANNELS = [column("temperature", "air_temperature", "Cel")]
@@ -159,6 +160,27 @@ def test_chirpstack_v3_without_a_gateway_that_knows_the_time(read):
     (row, *_) = read("chirpstack_v3", v3(rxInfo=[], publishedAt="2019-11-08T14:00:00+01:00"))
     assert str(row["t"]) == "2019-11-08 13:00:00"
     assert told(row)["time_source"] == "publishedAt"
+
+
+def test_a_tracker_sends_its_position_and_the_typed_in_one_is_no_fix(read):
+    position = {"longitude": "longitude", "latitude": "latitude"}
+    fix = {"temperature": 1, "longitude": 18.0651, "latitude": 59.3319}
+    for decoded, expected in (
+        (fix, (18.0651, 59.3319)),
+        ({"temperature": 1}, (None, None)),
+        (fix | {"latitude": "no fix"}, (18.0651, None)),
+    ):
+        rows = read(
+            "things_stack_v3", things_stack({"decoded_payload": decoded}), position=position
+        )
+        assert len(rows) == len(decoded)
+        assert {(row["longitude"], row["latitude"]) for row in rows} == {expected}
+
+
+def test_a_tracker_tells_no_metres(read):
+    position = {"easting": "x", "northing": "y", "crs": "EPSG:3011"}
+    with pytest.raises(ContractError, match="trackers tell degrees, not metres"):
+        read("things_stack_v3", things_stack(), position=position)
 
 
 def test_things_stack(read):

@@ -85,7 +85,7 @@ def test_every_ledger_adds_up(city):
     for source in city.summary.sources:
         assert all(delivery.ledger.adds_up for delivery in source.deliveries)
         assert source.ledger.adds_up
-    assert 180_000 <= city.summary.ledger.rows_in <= 220_000
+    assert 200_000 <= city.summary.ledger.rows_in <= 260_000
 
 
 def test_scale_multiplies_the_rows(tmp_path):
