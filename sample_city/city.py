@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from sample_city import hamnar_elmatare, kista_multisensor, miljo_luft
+from sample_city import (
+    hamnar_elmatare,
+    kista_multisensor,
+    miljo_luft,
+    sisab_inomhus,
+    smhi_vader,
+    svoa_vatten,
+)
 from sample_city.inbox import place
 from sample_city.period import Period
 from sample_city.summary import Delivered, SourceSummary, Summary
@@ -18,6 +25,9 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "miljo_luft": miljo_luft.deliveries,
     "kista_multisensor": kista_multisensor.deliveries,
     "hamnar_elmatare": hamnar_elmatare.deliveries,
+    "svoa_vatten": svoa_vatten.deliveries,
+    "sisab_inomhus": sisab_inomhus.deliveries,
+    "smhi_vader": smhi_vader.deliveries,
 }
 
 
