@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from lakehouse.ledger import Ledger
@@ -119,7 +119,7 @@ def _ledger(messages: Sequence[_Message]) -> Ledger:
 def _again(messages: Sequence[_Message]) -> int:
     return sum(
         len(told)
-        for before, after in zip(messages, messages[1:], strict=False)
+        for before, after in pairwise(messages)
         if before is after
         for told in after.buildings.values()
     )
