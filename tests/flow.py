@@ -26,7 +26,7 @@ from lakehouse.settings import PROJECT, Settings
 AIR, METERS, LAMPS = "miljo_luft", "hamnar_elmatare", "kista_multisensor"
 FOLLOWERS = ("silver.observation", "gold.observations_hourly", "gold.observations_daily",
              "gold.states_hourly", "gold.luftkvalitet_timme",
-             "gold.energianvandning_timme")  # fmt: skip
+             "gold.energianvandning_timme", "gold.energi_och_vatten_dygn")  # fmt: skip
 _DBT = PROJECT / "dbt"
 _TARGET = Path(tempfile.gettempdir()) / f"sjostad-dbt-{os.getpid()}"
 _QUIETLY = [

@@ -48,14 +48,14 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
         "ingestion", "transformation", "publishing", "portal"
     ]  # fmt: skip
     bronze = {key: made for key, made in stages[0]["assets"].items() if key.startswith("bronze/")}
-    assert len(bronze) == 3
+    assert len(bronze) == 6
     for made in bronze.values():
         fates = ("landed", "quarantined", "duplicates", "filtered")
         assert made["rows_in"] == sum(made[fate] for fate in fates) > 0
     # Audits belong to publishing, dbt's tests to the transformation.
     assert not [name for name in stages[1]["checks"] if "audit_" in name]
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
-    assert len(stages[2]["checks"]) == 3
+    assert len(stages[2]["checks"]) == 6
     assert (home / "site" / "index.html").is_file()
 
 

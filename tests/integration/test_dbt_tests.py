@@ -14,7 +14,8 @@ def test_the_unit_tests_of_the_models_pass(lake):
     ]
     assert {test["model"] for test in tests} == {
         "observations_hourly", "observations_daily", "states_hourly", "luftkvalitet_timme",
-        "energianvandning_timme", "smart_stad_trappan", "vem_delar_vad",
+        "energianvandning_timme", "energi_och_vatten_dygn", "vattenzon_natt",
+        "vattenlacka_kandidater", "inomhusklimat_timme", "smart_stad_trappan", "vem_delar_vad",
     }  # fmt: skip
     lake.dbt("test", "--select", "test_type:unit")
 

@@ -23,7 +23,7 @@ def change(settings: Settings, file: str, old: str, new: str) -> None:
 
 
 def test_the_shipped_contracts_open(settings):
-    assert len(open_lake(settings).sources) == 3
+    assert len(open_lake(settings).sources) == 6
     assert not settings.home.exists()
 
 
