@@ -142,7 +142,10 @@ def _spoil(samples: list[_Sample], seed: int) -> int:
 
 
 def _database(samples: Sequence[_Sample]) -> bytes:
-    ordered = sorted(samples, key=lambda one: (one.stored, one.time, one.meter, one.signal))
+    # A link that is back sends what it has now, and then what it had kept.
+    ordered = sorted(
+        samples, key=lambda one: (one.stored, one.stored > one.time, one.time, one.meter)
+    )
     units = {FLOW: "l/s", VOLUME: "m3"}
     rows = [
         (

@@ -86,13 +86,11 @@ TRUNCATED = """date_trunc('hour', timezone('Europe/Stockholm', hour_start))
     and interval 3 hour"""
 
 
-@pytest.mark.parametrize(
-    ("changes", "alarms_by_the_clock"), [(OCTOBER, [OCTOBER]), (MARCH, [])]
-)
+@pytest.mark.parametrize(("changes", "alarms_by_the_clock"), [(OCTOBER, [OCTOBER]), (MARCH, [])])
 def test_the_night_on_which_clocks_change_is_a_night_like_any_other(
     plain, changes, alarms_by_the_clock
 ):
-    """The control: hours counted by the clock cry wolf in October, so this is a test that can fail."""
+    """The control: hours counted by the clock cry wolf in October, so this test can fail."""
     first = changes - timedelta(days=8)
     plain.land(WATER, flows(first, 14))
     plain.build(*MODELS)

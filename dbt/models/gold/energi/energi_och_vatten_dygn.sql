@@ -13,12 +13,12 @@
 select
     d.thing_id as meter_id,
     y.local_date,
-    y.day_start,
     case d.observed_property_id
         {%- for property, utility in utilities.items() %}
         when '{{ property }}' then '{{ utility }}'
         {%- endfor %}
     end as utility,
+    y.day_start,
     t.name as place_name,
     t.district,
     y.total_value as amount,
