@@ -1,6 +1,6 @@
 """A small Stockholm-like city whose suppliers deliver as real ones do, faults included.
 
-`generate` writes what three suppliers would have put into an inbox folder, in their native
+`generate` writes what six suppliers would have put into an inbox folder, in their native
 wire formats, and returns an account of it that the lake's own ledger can be held against. It
 knows nothing of how the lake reads: it stands on the suppliers' side of the contracts.
 """

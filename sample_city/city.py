@@ -14,6 +14,9 @@ from sample_city import (
     hamnar_elmatare,
     kista_multisensor,
     miljo_luft,
+    sisab_inomhus,
+    smhi_vader,
+    svoa_vatten,
     trafik_floden,
 )
 from sample_city.inbox import place
@@ -30,6 +33,9 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "belysning": belysning.deliveries,
     "dataportal_loggar": dataportal_loggar.deliveries,
     "drottninggatan_lejon": drottninggatan_lejon.deliveries,
+    "svoa_vatten": svoa_vatten.deliveries,
+    "sisab_inomhus": sisab_inomhus.deliveries,
+    "smhi_vader": smhi_vader.deliveries,
 }
 
 

@@ -24,6 +24,7 @@ class Weather:
         temperature_c: Outdoor temperature.
         humidity_pct: Relative humidity.
         illuminance_lx: Daylight on a level surface.
+        wind_m_s: Speed of the wind.
         stagnation: How badly the air is exchanged; 1 is usual, 2 a still day.
         dryness: How much dust lies loose, 0 on a wet street to 1.
     """
@@ -31,6 +32,7 @@ class Weather:
     temperature_c: float
     humidity_pct: float
     illuminance_lx: float
+    wind_m_s: float
     stagnation: float
     dryness: float
 
@@ -71,6 +73,7 @@ def _at(slot: Slot, day: float, warmth: float, wind: float, cloud: float, rain: 
         temperature_c=degrees,
         humidity_pct=min(99.0, max(45.0, 84 - 2.2 * (degrees - 6) + 4 * rain)),
         illuminance_lx=90_000 * max(0.0, sun) ** 1.2 * (0.15 + 0.85 * clear),
+        wind_m_s=3.4 * math.exp(-1.2 * wind),
         stagnation=math.exp(wind),
         dryness=1 / (1 + math.exp(1.5 * rain)),
     )

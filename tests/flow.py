@@ -27,7 +27,8 @@ from lakehouse.timeline import partition_date
 AIR, METERS, LAMPS = "miljo_luft", "hamnar_elmatare", "kista_multisensor"
 FOLLOWERS = ("silver.observation", "gold.observations_hourly", "gold.observations_daily",
              "gold.states_hourly", "gold.luftkvalitet_timme",
-             "gold.energianvandning_timme", "gold.sensor_day")  # fmt: skip
+             "gold.energianvandning_timme", "gold.energi_och_vatten_dygn",
+             "gold.sensor_day")  # fmt: skip
 _DBT = PROJECT / "dbt"
 _TARGET = Path(tempfile.gettempdir()) / f"sjostad-dbt-{os.getpid()}"
 _QUIETLY = [

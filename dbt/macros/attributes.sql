@@ -1,8 +1,8 @@
-{# An attribute of a thing, as its contract tells it; none where it tells none. #}
-{% macro attribute_of(attributes, name) -%}
-  {{ adapter.dispatch('attribute_of', 'sjostad')(attributes, name) }}
+{# What a contract says of a thing under a key of its attributes; none where it says nothing. #}
+{% macro attribute_of(attributes, key) -%}
+  {{ adapter.dispatch('attribute_of', 'sjostad')(attributes, key) }}
 {%- endmacro %}
 
-{% macro duckdb__attribute_of(attributes, name) -%}
-  json_extract_string({{ attributes }}, '$.{{ name }}')
+{% macro duckdb__attribute_of(attributes, key) -%}
+  json_extract_string({{ attributes }}, '$.{{ key }}')
 {%- endmacro %}

@@ -174,7 +174,7 @@ def _is_odd(contract: SourceContract) -> str:
     delivery, names = contract.delivery, columns.names(contract)
     position, time = delivery.position, delivery.time
     read_as_numbers = {*position.columns} if position else set()
-    times = {*time.columns, *time.end_columns} if time else set()
+    times = {*time.columns, *time.end_columns, *time.result_columns} if time else set()
     if time and (time.format.startswith("epoch") or time.format == "iso8601"):
         read_as_numbers |= times  # no number is a time of ISO 8601
     known = None  # a channel is one of the contract's, or odd for that

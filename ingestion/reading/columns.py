@@ -40,6 +40,7 @@ def names(contract: SourceContract) -> tuple[str, ...]:
         found += [column.delivered_as for column in contract.columns if not column.is_channel]
     if delivery.time:
         found += [*delivery.time.columns, *delivery.time.end_columns]
+        found += delivery.time.result_columns
     if delivery.device:
         found.append(delivery.device.column)
     if delivery.quality:
@@ -225,16 +226,17 @@ def time_texts(time: TimeRule, cell: Cell) -> tuple[str, str]:
     if time.sequence:
         return "'by row'", "null::varchar"
 
-    def joined(columns: tuple[str, ...]) -> str:
-        if len(columns) == 1:
-            return cell(columns[0])
-        return "concat_ws(' ', " + ", ".join(cell(name) for name in columns) + ")"
-
-    start = joined(time.columns)
+    start = _joined(time.columns, cell)
     if time.split:
         parts = f"string_split({start}, {literal(time.split)})"
         return f"{parts}[1]", "null::varchar" if time.interval_s else f"{parts}[2]"
-    return start, joined(time.end_columns) if time.end_columns else "null::varchar"
+    return start, _joined(time.end_columns, cell) if time.end_columns else "null::varchar"
+
+
+def _joined(columns: tuple[str, ...], cell: Cell) -> str:
+    if len(columns) == 1:
+        return cell(columns[0])
+    return "concat_ws(' ', " + ", ".join(cell(name) for name in columns) + ")"
 
 
 def device(contract: SourceContract, members: Sequence[Member], cell: Cell) -> str:
@@ -326,6 +328,9 @@ def _optional(contract: SourceContract, time: TimeRule, cell: Cell, decimal: str
         found["t_end"] = f"t + to_seconds({time.interval_s})"
     elif time.end_columns or time.split:
         found["t_end"] = "t_end"
+    if time.result_columns:
+        told = clocks.parse(_joined(time.result_columns, cell), time.format)
+        found["result_time"] = clocks.dated(f"coalesce({told.instant}, {told.wall})")
     if delivery.narrow and delivery.narrow.unit:
         found["unit"] = cell(delivery.narrow.unit)
     if delivery.quality:

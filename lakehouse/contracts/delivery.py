@@ -73,6 +73,8 @@ class TimeRule(Frozen):
     Attributes:
         columns: Columns that together hold the time, joined by one space.
         end_columns: The same for the end of the interval.
+        result_columns: The same for when the source made, published or last changed the value;
+            it decides which of two revisions is the newer. None where it cannot be read.
         split: Separator when one column holds "start - end".
         sequence: Clock for files that carry no time.
         format: strptime format, or `iso8601`, `epoch_ms`, `epoch_s`.
@@ -84,6 +86,7 @@ class TimeRule(Frozen):
 
     columns: tuple[str, ...] = ()
     end_columns: tuple[str, ...] = ()
+    result_columns: tuple[str, ...] = ()
     split: str | None = None
     sequence: RowClock | None = None
     format: str = "iso8601"
@@ -100,6 +103,8 @@ class TimeRule(Frozen):
     def _one_clock(self) -> Self:
         if bool(self.columns) == bool(self.sequence):
             raise ValueError("expected either 'columns' or 'sequence'")
+        if self.result_columns and self.zone != "UTC":
+            raise ValueError("expected zone UTC beside 'resultColumns'")
         return self
 
 

@@ -237,8 +237,9 @@ def test_a_table_that_was_made_and_never_filled_is_filled_by_the_next_build(lake
 
 # --- how to look ---------------------------------------------------------------------------
 
-PRODUCTS = ("--select", "+luftkvalitet_timme", "+energianvandning_timme", "+observations_daily",
-            "+states_hourly", "+sensorhalsa_dygn", "+luftkvalitet_overskridanden")  # fmt: skip
+PRODUCTS = ("--select", "+luftkvalitet_timme", "+energianvandning_timme",
+            "+energi_och_vatten_dygn", "+states_hourly", "+sensorhalsa_dygn",
+            "+luftkvalitet_overskridanden")  # fmt: skip
 OTHERS = ("gold.uplinks_daily", "gold.sensorhalsa_dygn", "gold.luftkvalitet_dygn",
          "gold.luftkvalitet_overskridanden")  # fmt: skip
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
 import pytest
 
 from ingestion import ingest_source
@@ -13,8 +16,9 @@ from sample_city import generate
 from tests.unit.ingestion.lake import Lake, new_lake
 
 pytestmark = pytest.mark.slow
-SOURCES = ("belysning", "dataportal_loggar", "drottninggatan_lejon", "hamnar_elmatare",
-           "kista_multisensor", "miljo_luft", "trafik_floden")  # fmt: skip
+FOLDERS = ("belysning", "dataportal_loggar", "drottninggatan_lejon", "kista_multisensor",
+           "miljo_luft", "sisab_inomhus", "smhi_vader", "trafik_floden")  # fmt: skip
+SOURCES = ("hamnar_elmatare", "svoa_vatten", *FOLDERS)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def test_ledger_is_the_generators_account(outcomes, summary, name):
 
 
 def test_every_file_has_the_account_of_its_own(outcomes, summary):
-    for name in sorted({*SOURCES} - {"hamnar_elmatare"}):
+    for name in FOLDERS:
         found = {receipt.name: receipt for receipt in outcomes[name].receipts}
         for delivery in summary[name].deliveries:
             receipt = found.pop(f"{name}/{delivery.name}")
@@ -81,7 +85,8 @@ def test_planted_faults_are_quarantined_by_name(city, outcomes, summary):
         [rule for rule in rules if rule == "value_above_maximum"]
     )
     assert len(rules) == faults["cut_line"] + faults["out_of_range"]
-    assert city.quarantine("hamnar_elmatare") == []
+    for name in ("hamnar_elmatare", "svoa_vatten", "sisab_inomhus", "smhi_vader"):
+        assert city.quarantine(name) == []
     rules = sorted(row["rule"] for row in city.quarantine("trafik_floden"))
     assert rules == ["layout", "value_above_maximum"]
     (row,) = city.quarantine("belysning")
@@ -132,3 +137,18 @@ def test_cursor_stands_at_the_newest_value(city, outcomes):
     newest = max(row["phenomenon_time"] for row in city.bronze("hamnar_elmatare"))
     bronze = tables.bronze(city.settings, "hamnar_elmatare")
     assert delta.mark_of(bronze, "cursor") == int(newest.timestamp() * 1000)
+
+
+def test_clocks_on_standard_time_are_read_as_such(city, outcomes):
+    """The control system's clocks do not change: no hour of its is twice, none is missing."""
+    rows = city.bronze("svoa_vatten")
+    times = sorted(row["phenomenon_time"] for row in rows if row["device"] == "ENS-ARS")
+    assert {after - before for before, after in pairwise(times)} == {timedelta(minutes=15)}
+    assert times[0] == datetime(2026, 10, 18, 22, tzinfo=UTC)
+
+
+def test_weather_tells_when_it_was_published(city, outcomes):
+    rows = city.bronze("smhi_vader")
+    delays = [row["result_time"] - row["phenomenon_time"] for row in rows]
+    assert min(delays) >= timedelta(minutes=4)
+    assert sum(delay > timedelta(hours=1) for delay in delays) == 14 + 1

@@ -239,6 +239,29 @@ def test_narrow_rows_with_units(read):
     ]
 
 
+SAID = [
+    ("2026-10-19T10:07:00Z", "2026-10-19 10:07:00"),
+    ("2026-10-19T12:07:00+02:00", "2026-10-19 10:07:00"),
+    ("2026-10-19 10:07:00", "2026-10-19 10:07:00"),
+    ("soon", "None"),
+    (None, "None"),
+]
+
+
+@pytest.mark.parametrize("records", [None, "$[*]"])
+def test_when_a_value_was_published(read, records):
+    """Lines of flat objects are read in bulk, records in a list one by one: both alike."""
+    documents = [{"id": "a", "at": f"2026-10-19T10:0{n}:00Z", "said": said, "v": n}
+                 for n, (said, _) in enumerate(SAID)]  # fmt: skip
+    rows = read(
+        json.dumps(documents) if records else "\n".join(map(json.dumps, documents)),
+        time={"columns": ["at"], "resultColumns": ["said"], "zone": "UTC"},
+        **({"records": records} if records else {}),
+    )
+    assert [row["rule"] for row in rows] == [None] * len(SAID)
+    assert [str(row["result_time"]) for row in rows] == [told for _, told in SAID]
+
+
 def test_null_markers_hold_too(read):
     (row,) = read(line("-9999"), csv={"nullMarkers": ["-9999"]})
     assert row["rule"] == "empty_value"

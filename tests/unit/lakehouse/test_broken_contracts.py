@@ -81,6 +81,14 @@ BROKEN_SOURCES = {
         ),
         ["customProperties.delivery.time", "expected either 'columns' or 'sequence'"],
     ),
+    "result_time_on_a_local_clock": (
+        put(
+            "delivery",
+            "time",
+            {"columns": ["time"], "resultColumns": ["made"], "zone": "Europe/Stockholm"},
+        ),
+        ["customProperties.delivery.time", "expected zone UTC beside 'resultColumns'"],
+    ),
     "unknown_fold": (
         put("delivery", "time", {"columns": ["time"], "zone": "UTC", "fold": "guess"}),
         ["customProperties.delivery.time.fold", "'guess'"],

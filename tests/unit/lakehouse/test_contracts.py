@@ -39,10 +39,13 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
     assert all(product.key and product.publication.sources for product in products.values())
     audiences = {name: product.publication.audience for name, product in products.items()}
     assert audiences == {
+        "energi_och_vatten_dygn": "internal",
         "energianvandning_timme": "open",
+        "inomhusklimat_timme": "internal",
         "landstrom_debiteringsunderlag": "internal",
         "luftkvalitet_overskridanden": "open",
         "luftkvalitet_timme": "open",
+        "vattenlacka_kandidater": "internal",
     }
     for product in products.values():
         assert (product.approval is not None) is (product.publication.audience == "open")
