@@ -18,6 +18,7 @@ import pyarrow as pa
 from deltalake.transaction import AddAction
 
 from lakehouse import data_files, delta, duck, tables
+from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 
 
@@ -54,6 +55,7 @@ class Building:
             if self.digest != self._digest_before():
                 self._write(cursor, f"select * from {scratch}")
             return
+        self._require_within(cursor, scratch, first, until)
         changed = self._changed(cursor, scratch, first, until)
         if changed:
             self.replaced += changed
@@ -124,6 +126,23 @@ class Building:
         gone = f"""select distinct partition_date from {before} where {of_part}
             and partition_date not in (select partition_date from {scratch})"""
         return _dates(cursor, f"select partition_date from ({fingerprints}) union {gone}")
+
+    def _require_within(
+        self, cursor: duckdb.DuckDBPyConnection, scratch: str, first: str, until: str
+    ) -> None:
+        """Refuse rows that another part has as well: they would be twice in the table."""
+        outside = f"partition_date < date '{first}' or partition_date >= date '{until}'"
+        if self.plan["partitions"] is not None:
+            outside += f" or not {_among(self.plan['partitions'])}"
+        found = _dates(cursor, f"select partition_date from {scratch} where {outside} limit 1")
+        if found:
+            raise LakeError(
+                Problem(
+                    f"{self.plan['layer']}.{self.plan['name']}",
+                    f"it gives rows of {found[0]} where those from {first} to {until} are built",
+                    "Let the model say 'where {{ in_partitions(plan) }}'.",
+                )
+            )
 
     def _is_partial(self, schema: pa.Schema) -> bool:
         """Whether the table keeps what was not replaced."""

@@ -19,6 +19,7 @@ with news as (
     from {{ source('bronze', 'telemetry') }} t
     join {{ source('reference', 'sources') }} s on s.source_id = t.source_id and s.is_shareable
     where {{ is_news(plan, of='t') }}
+        and {{ in_partitions(plan, instant='t.phenomenon_time') }}
         and t.longitude between -180 and 180
         and t.latitude between -90 and 90
         and not (t.longitude = 0 and t.latitude = 0)
@@ -38,7 +39,7 @@ newest as (
     from revisions
     qualify row_number() over (
         partition by thing_id, phenomenon_time
-        order by {{ revision_order() }} desc, age desc
+        order by {{ newest_first() }}, age desc
     ) = 1
 ),
 

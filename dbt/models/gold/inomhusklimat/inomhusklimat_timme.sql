@@ -42,7 +42,7 @@ measured as (
 weather as (
     {% for property in ['air_temperature', 'wind_speed'] -%}
     select '{{ property }}' as property, source_id || '/' || device as station_id, *
-    from ({{ revisions_of(property, window) }}) revisions
+    from ({{ revisions_of(property, plan) }}) revisions
     where result is not null and quality <> 'bad'
     {{ 'union all' if not loop.last }}
     {% endfor %}
