@@ -40,8 +40,12 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
     audiences = {name: product.publication.audience for name, product in products.items()}
     assert audiences == {
         "energianvandning_timme": "open",
+        "gatubelysning_dygn": "internal",
         "landstrom_debiteringsunderlag": "internal",
+        "lejonens_plats": "internal",
         "luftkvalitet_timme": "open",
+        "portal_anvandning_dygn": "open",
+        "trafikflode_kvart": "open",
     }
     for product in products.values():
         assert (product.approval is not None) is (product.publication.audience == "open")
