@@ -41,10 +41,14 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
     assert audiences == {
         "energi_och_vatten_dygn": "internal",
         "energianvandning_timme": "open",
+        "gatubelysning_dygn": "internal",
         "inomhusklimat_timme": "internal",
         "landstrom_debiteringsunderlag": "internal",
+        "lejonens_plats": "internal",
         "luftkvalitet_overskridanden": "open",
         "luftkvalitet_timme": "open",
+        "portal_anvandning_dygn": "open",
+        "trafikflode_kvart": "open",
         "vattenlacka_kandidater": "internal",
     }
     for product in products.values():
