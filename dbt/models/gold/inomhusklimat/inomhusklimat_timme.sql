@@ -24,7 +24,7 @@ measured as (
         h.hour_start,
         h.partition_date,
         sum(h.readings_good) as readings,
-        {% for property in ['indoor_air_temperature', 'co2', 'supply_air_temperature'] -%}
+        {% for property in ['room_temperature', 'co2', 'supply_air_temperature'] -%}
         sum(case when d.observed_property_id = '{{ property }}' then h.mean_value * h.readings_good end)
             / nullif(sum(case when d.observed_property_id = '{{ property }}' then h.readings_good end), 0)
             as {{ property }}{{ ',' if not loop.last }}
@@ -32,7 +32,7 @@ measured as (
     from {{ ref('observations_hourly') }} h
     join {{ ref('datastream') }} d on d.datastream_id = h.datastream_id
     join buildings b on b.thing_id = d.thing_id
-    where d.observed_property_id in ('indoor_air_temperature', 'co2', 'supply_air_temperature')
+    where d.observed_property_id in ('room_temperature', 'co2', 'supply_air_temperature')
         and h.readings_good > 0
         and {{ in_partitions(plan, 'h.partition_date') }}
     group by b.thing_id, h.hour_start, h.partition_date
@@ -78,7 +78,7 @@ select
     {{ stockholm_label('m.hour_start') }} as hour_start_local,
     b.name as building_name,
     b.district,
-    round(m.indoor_air_temperature, 6) as indoor_temperature_c,
+    round(m.room_temperature, 6) as indoor_temperature_c,
     round(m.co2, 6) as co2_ppm,
     round(m.supply_air_temperature, 6) as supply_temperature_c,
     b.station_id as weather_station_id,
