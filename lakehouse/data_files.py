@@ -37,6 +37,10 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
 
 
+Partition = dict[str, str | None]
+"""The values of partition columns, as texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much a table holds, by its log alone."""
@@ -72,6 +76,7 @@ def write(
     address: Path,
     schema: pa.Schema,
     partition_by: Sequence[str],
+    known: Partition | None = None,
 ) -> list[AddAction]:
     """Write the rows of a query as new files of a table.
 
@@ -81,6 +86,7 @@ def write(
         address: The table's folder.
         schema: The table's schema.
         partition_by: Columns that the table is partitioned by; the query has them all.
+        known: The partition of all rows, if that is known: the query is then run once only.
 
     Returns:
         One action for each file, none when there are no rows. The files are not yet part of
@@ -91,7 +97,7 @@ def write(
     """
     written = []
     try:
-        for copy, partition in _copies(connection, query, address, partition_by):
+        for copy, partition in _copies(connection, query, address, partition_by, known):
             for name, rows, size, _, columns, values in connection.execute(copy).fetchall():
                 told = _statistics(rows, columns, schema, partition_by)
                 written.append((Path(name), rows, size, told, partition or dict(values or {})))
@@ -122,16 +128,18 @@ def write(
 _FEW: Final = 4
 """Up to so many partitions are written one by one, which is faster than sorting rows into them."""
 
-Partition = dict[str, str | None]
-
 
 def _copies(
-    connection: duckdb.DuckDBPyConnection, query: str, address: Path, partition_by: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    address: Path,
+    partition_by: Sequence[str],
+    known: Partition | None,
 ) -> Iterator[tuple[str, Partition]]:
     """Statements that write the rows of a query, and the partition if it is one for all of them."""
     options = "format parquet, compression zstd, parquet_version 'V2', return_stats"
     columns = ", ".join(identifier(name) for name in partition_by)
-    for partition in _partitions(connection, query, partition_by):
+    for partition in [known] if known else _partitions(connection, query, partition_by):
         if partition is None:
             yield (
                 f"""copy ({query}) to {literal(address)} ({options}, partition_by ({columns}),

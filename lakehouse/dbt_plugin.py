@@ -62,19 +62,19 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
         _register_models(conn, self.settings)
 
     def store(self, target_config: TargetConfig) -> None:
-        """Take the rows of a scratch table as a part of a model; with the last part, commit it.
+        """Take the rows of a scratch relation as a part of a model; with the last, commit it.
 
-        `target_config.config` holds `layer` and `name`, `part` (its `first` partition and the
-        first one after it, `until`; `is_first`, `is_last`) and what a `Building` is told.
+        `target_config.config` holds `layer` and `name`, the `part` and the statements that
+        `take_in_hand` it, `is_first_part`, `is_last_part` and what a `Building` is told.
         """
         plan: Mapping[str, Any] = target_config.config
         part, scratch = plan["part"], str(target_config.relation)
-        if part["is_first"]:
+        if plan["is_first_part"]:
             self.building = model_commits.start(self.settings, plan)
         with self.connection.cursor() as cursor:
-            cursor.execute("set TimeZone = 'UTC'")
-            self.building.take(cursor, scratch, part["first"], part["until"])
-            if part["is_last"]:
+            cursor.execute(f"set TimeZone = 'UTC'; {plan['take_in_hand']}")
+            self.building.take(cursor, scratch, part["first"], part["until"], part["single"])
+            if plan["is_last_part"]:
                 commit = model_commits.finish(self.building, cursor, scratch, self.settings)
                 _note_commit(cursor, self.settings, plan, commit)
 

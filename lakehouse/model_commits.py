@@ -29,7 +29,8 @@ class Building:
     Attributes:
         address: Its Delta table.
         plan: What the materialization says: `description`, `partition_by`, `partitions` (dates that
-            are built; None for all), `is_compared` and `marks`.
+            are built; None for all), `marks`, and whether the table has the model's columns and may
+            have the same rows in some partitions (`is_compared`).
         files: What has been written of it.
         replaced: Partitions whose rows are others than those of the table.
         digest: Fingerprint of the rows of a table without partitions.
@@ -41,25 +42,40 @@ class Building:
     replaced: list[str] = field(default_factory=list)
     digest: str | None = None
 
-    def take(self, cursor: duckdb.DuckDBPyConnection, scratch: str, first: str, until: str) -> None:
+    def take(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        scratch: str,
+        first: str,
+        until: str,
+        single: str | None = None,
+    ) -> None:
         """Write the rows of one part.
 
         Args:
-            cursor: What the scratch table is in.
+            cursor: What the scratch relation is in.
             scratch: Its rows are those of the part.
             first: First partition that the part may hold, as ISO text.
             until: First one after it.
+            single: The one partition that its rows are of, if that is known: a view is then read
+                once.
+
+        Raises:
+            LakeError: There are rows of other parts.
         """
         if not self.plan["partition_by"]:
             self.digest = _digest(cursor, scratch)
             if self.digest != self._digest_before():
                 self._write(cursor, f"select * from {scratch}")
-            return
-        self._require_within(cursor, scratch, first, until)
-        changed = self._changed(cursor, scratch, first, until)
-        if changed:
+        elif single and not self.plan["is_compared"]:
+            self.replaced.append(single)
+            self._write(cursor, f"select * from {scratch}", single)
+        else:
+            self._require_within(cursor, scratch, first, until)
+            changed = self._changed(cursor, scratch, first, until)
             self.replaced += changed
-            self._write(cursor, f"select * from {scratch} where {_among(changed)}")
+            if changed:
+                self._write(cursor, f"select * from {scratch} where {_among(changed)}")
 
     def commit(self, schema: pa.Schema, marks: Mapping[str, int]) -> delta.Commit:
         """Commit what has been written, with the marks that the table has not reached.
@@ -84,16 +100,20 @@ class Building:
             self.files,
             schema,
             partition_by=self.plan["partition_by"],
-            partitions=self.replaced if self._is_partial(schema) else None,
+            partitions=self.replaced if self._is_partial() else None,
             marks=moved,
             note=self._note(),
             description=self.plan["description"],
         )
 
-    def _write(self, cursor: duckdb.DuckDBPyConnection, rows: str) -> None:
+    def _write(
+        self, cursor: duckdb.DuckDBPyConnection, rows: str, single: str | None = None
+    ) -> None:
         self.address.mkdir(parents=True, exist_ok=True)
+        columns = self.plan["partition_by"]
+        known: data_files.Partition | None = {columns[0]: single} if single else None
         self.files += data_files.write(
-            cursor, rows, self.address, _schema(cursor, rows), self.plan["partition_by"]
+            cursor, rows, self.address, _schema(cursor, rows), columns, known
         )
 
     def _changed(
@@ -104,13 +124,10 @@ class Building:
         Who follows the table builds those of its own again that changed, and no neighbour's
         neighbour: so where it may well be the same, it is compared.
         """
-        has_table = delta.exists(self.address) and self._has_columns(
-            _schema(cursor, f"select * from {scratch}")
-        )
         of_part = f"partition_date >= date '{first}' and partition_date < date '{until}'"
         if self.plan["partitions"] is not None:
             of_part += f" and {_among(self.plan['partitions'])}"
-        if not has_table or not self.plan["is_compared"]:
+        if not self.plan["is_compared"]:
             found = _dates(cursor, f"select distinct partition_date from {scratch}")
             there = [day for day in self.plan["partitions"] or () if first <= day < until]
             return sorted({*found, *there})
@@ -144,13 +161,11 @@ class Building:
                 )
             )
 
-    def _is_partial(self, schema: pa.Schema) -> bool:
+    def _is_partial(self) -> bool:
         """Whether the table keeps what was not replaced."""
-        if not self.plan["partition_by"] or not delta.exists(self.address):
+        if not self.plan["partition_by"]:
             return False
-        return self._has_columns(schema) and (
-            self.plan["partitions"] is not None or self.plan["is_compared"]
-        )
+        return self.plan["partitions"] is not None or self.plan["is_compared"]
 
     def _has_columns(self, schema: pa.Schema) -> bool:
         there = pa.schema(delta.open_table(self.address).schema())

@@ -105,7 +105,10 @@ class Lake:
         return said
 
     def build(self, *arguments: str) -> None:
-        self.dbt("run", *arguments)
+        """Build silver and its followers, or what the arguments select."""
+        followers = [table.split(".")[1] for table in FOLLOWERS]
+        chosen = () if "--select" in arguments else ("--select", "sjostad.silver", *followers)
+        self.dbt("run", *chosen, *arguments)
 
     def address(self, table: str) -> Path:
         return self.settings.lake.joinpath(*table.split("."))

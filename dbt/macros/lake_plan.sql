@@ -6,14 +6,17 @@
     marks       how far upstream this build will have come
     news        for followers of bronze: source_id, since and upto batch, is_reset
     in_parts    the rows are built part by part
+    is_first    nothing that is there can be built upon
 #}
 {% macro lake_plan() %}
   {% set follows = model.config.get('follows') %}
   {% if not execute or not follows %}
     {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': {}, 'news': []}) }}
   {% endif %}
-  {% set plan = plan_from_bronze() if follows == 'bronze.telemetry' else plan_from_model(follows) %}
-  {% do plan.update({'in_parts': config.get('partition_by') is not none}) %}
+  {% set is_first = is_first_build() %}
+  {% set full = flags.FULL_REFRESH or is_first %}
+  {% set plan = plan_from_bronze(full) if follows == 'bronze.telemetry' else plan_from_model(follows, full) %}
+  {% do plan.update({'in_parts': config.get('partition_by') is not none, 'is_first': is_first}) %}
   {{ return(plan) }}
 {% endmacro %}
 
@@ -29,7 +32,7 @@
 {# Whether nothing that is there can be built upon: no table, or one with other columns. #}
 {% macro is_first_build() %}
   {% set known = lake_rows("select count(*) from lake.upstream where name = '" ~ lake_name() ~ "'") %}
-  {{ return(flags.FULL_REFRESH or known[0][0] == 0 or not has_the_columns_of_its_contract()) }}
+  {{ return(known[0][0] == 0 or not has_the_columns_of_its_contract()) }}
 {% endmacro %}
 
 
@@ -49,7 +52,7 @@
 {% endmacro %}
 
 
-{% macro plan_from_bronze() %}
+{% macro plan_from_bronze(full) %}
   {% set rows = lake_rows("
     select u.source_id, coalesce(done.version, 0), u.version, mapped.version is null, m.digest
     from lake.upstream u
@@ -58,7 +61,6 @@
     left join lake.mark mapped on mapped.table_name = '" ~ lake_name() ~ "'
       and mapped.name = 'mapping.' || m.source_id || '.' || m.digest
     order by u.source_id") %}
-  {% set full = is_first_build() %}
   {% set marks, news = {}, [] %}
   {% for source_id, since, upto, is_reset, digest in rows %}
     {% do marks.update({'bronze.' ~ source_id: upto | int, 'mapping.' ~ source_id ~ '.' ~ digest: 1}) %}
@@ -84,7 +86,7 @@
 {% endmacro %}
 
 
-{% macro plan_from_model(upstream) %}
+{% macro plan_from_model(upstream, full) %}
   {% set resets = config.get('resets_with', []) %}
   {% set names = [upstream] + resets %}
   {% set rows = lake_rows("
@@ -92,7 +94,7 @@
     from lake.upstream u
     left join lake.mark m on m.name = u.name and m.table_name = '" ~ lake_name() ~ "'
     where u.name in ('" ~ names | join("', '") ~ "')") %}
-  {% set state = namespace(full=is_first_build(), moved=false, since=-1) %}
+  {% set state = namespace(full=full, moved=false, since=-1) %}
   {% set marks = {} %}
   {% for name, version, followed in rows %}
     {% do marks.update({name: version | int}) %}

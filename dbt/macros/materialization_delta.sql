@@ -1,5 +1,5 @@
 {#
-  Builds a model into a scratch table, part by part, and lets the plugin commit it as a Delta table.
+  Builds a model into a scratch relation, part by part, and lets the plugin commit it as a Delta table.
 
   Config of a model:
     partition_by   ['partition_date'] or nothing
@@ -17,26 +17,36 @@
   {% if plan.skip %}
     {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
   {% else %}
-    {%- set scratch = api.Relation.create(
+    {%- set table = api.Relation.create(
         database=this.database, schema='lake', identifier='scratch_' ~ this.identifier, type='table') -%}
+    {# Who builds partitions again of which some may be the same commits only the others. #}
+    {%- set is_compared = (plan.full or config.get('spills', false)) and not plan.is_first -%}
     {% for part in parts_of(plan) %}
-      {% do adapter.drop_relation(scratch) %}
-      {% call statement('main') -%}
-        {{ take_in_hand(part) }}
-        {{ create_table_as(false, scratch, sql) }}
-      {%- endcall %}
+      {# Rows that are only written need not be held: a view will do. #}
+      {%- set scratch = table.incorporate(type='view') if part.single and not is_compared else table -%}
+      {% if scratch.is_view %}
+        {% call statement('main') -%} {{ create_view_as(scratch, get_select_subquery(sql)) }} {%- endcall %}
+      {% else %}
+        {% call statement('main') -%}
+          {{ take_in_hand(part) }}
+          {{ create_table_as(false, scratch, sql) }}
+        {%- endcall %}
+      {% endif %}
       {% do adapter.store_relation('lake', scratch, [], '', 'delta', {
           'layer': this.schema,
           'name': this.identifier,
           'description': model.description,
           'partition_by': config.get('partition_by', []),
           'partitions': plan.partitions,
-          'is_compared': plan.full or config.get('spills', false),
+          'is_compared': is_compared,
           'marks': plan.marks,
-          'part': dict(part, is_first=loop.first, is_last=loop.last),
+          'part': part,
+          'take_in_hand': take_in_hand(part),
+          'is_first_part': loop.first,
+          'is_last_part': loop.last,
       }) %}
+      {% do adapter.drop_relation(scratch) %}
     {% endfor %}
-    {% do adapter.drop_relation(scratch) %}
   {% endif %}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}

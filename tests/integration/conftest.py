@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         ],
     )
     lake.land(LAMPS, [reading("a84041000181c001", "vdd", start, 3600)])
-    lake.build()
+    lake.dbt("run")
     return lake
 
 

@@ -186,7 +186,7 @@ def test_readings_that_may_not_be_shared_leave_every_open_table(lake, level):
     lake.edit_contract(AIR, {"k": "k: 0", "personalData": "personalData: false"}[key], level)
     lake.write_reference()
     lake.land(AIR, [reading("HORN-02", "pm10", at(9), 3)])
-    lake.build()
+    lake.dbt("run")
     assert observations(lake).keys() == {METERS, LAMPS}
     kept = lake.rows("silver.observation_restricted", "distinct source_id")
     assert kept == [(AIR,)]
@@ -254,6 +254,7 @@ def observations(lake: Lake) -> dict[str, list[float]]:
 
 def require_same_as_full_refresh(lake: Lake) -> None:
     names = (*FOLLOWERS, *OTHERS, "silver.datastream", "silver.thing")
+    lake.build(*PRODUCTS)
     rows = {table: lake.rows(table) for table in names}
     lake.build(*PRODUCTS, "--full-refresh")
     for table in names:

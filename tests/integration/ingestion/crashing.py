@@ -47,8 +47,8 @@ POINTS = {
     "after bronze's log entry, before the flush": Point(
         "deltalake:DeltaTable", "create_write_transaction", 1, "after"
     ),
-    "in the flush of bronze": Point("lakehouse.delta", "flush_commit", 4, "before"),
-    "after the flush of bronze": Point("lakehouse.delta", "flush_commit", 4, "after"),
+    "in the flush of bronze": Point("lakehouse.flushing", "flush_commit", 4, "before"),
+    "after the flush of bronze": Point("lakehouse.flushing", "flush_commit", 4, "after"),
     "before the ledger": Point("lakehouse.delta", "write_deltalake", 2, "before"),
     "after the ledger": Point("lakehouse.delta", "write_deltalake", 2, "after"),
     "before it is acknowledged": Point("ingestion.source", "SourceOutcome", 1, "before"),
