@@ -18,6 +18,14 @@ from lakehouse.settings import Settings
 SOURCE = "sensors"
 _BATCH = 5_000_000
 
+MINUTES = "timestamp '2026-01-01' + to_minutes(i // 1000)"
+"""When the i-th reading is made: a thousand sensors, one reading a minute."""
+
+DAYS = (
+    "timestamp '2026-01-01' + to_days((i // 1000000)::int) + to_seconds(i % 1000000 // 1000 * 86)"
+)
+"""The same with a thousand readings a day, so that a day has a million."""
+
 MEASURED = {
     "temperature": ("air_temperature", "Cel"),
     "humidity": ("relative_humidity", "%"),
@@ -66,11 +74,11 @@ _CONTRACT: dict[str, Any] = {
 }
 
 
-def rows(count: int, start: int = 0, shift: float = 0) -> str:
+def rows(count: int, start: int = 0, shift: float = 0, when: str = MINUTES) -> str:
     """SQL of observations: `sensor`, `property`, `ts` (text), `value`."""
     return f"""select 'sensor-' || lpad((i % 1000)::varchar, 4, '0') as sensor,
         'temperature' as property,
-        strftime(timestamp '2026-01-01' + to_minutes(i // 1000), '%Y-%m-%dT%H:%M:%SZ') as ts,
+        strftime({when}, '%Y-%m-%dT%H:%M:%SZ') as ts,
         round(20 + 5 * sin(i / 5000.0) + (hash(i) % 1000) / 500.0 + {shift}, 2) as value
         from range({start}, {start + count}) t(i)"""
 
@@ -135,7 +143,9 @@ def source(
     return settings, load_source(path)
 
 
-def land(settings: Settings, first: int, last: int) -> None:
+def land(
+    settings: Settings, first: int, last: int, *, shift: float = 0, when: str = MINUTES
+) -> None:
     """Land observations by their numbers, as ingestion leaves them, in batches of five million."""
     bronze = tables.bronze(settings, SOURCE)
     with connect(extensions=()) as connection:
@@ -150,7 +160,7 @@ def land(settings: Settings, first: int, last: int) -> None:
                     row_number() over () as _row, timestamptz '2027-01-01' as _received_at,
                     timestamptz '2027-01-01' as _landed_at,
                     ts::timestamptz::date as partition_date
-                from ({rows(min(_BATCH, last - start), start)})""",
+                from ({rows(min(_BATCH, last - start), start, shift, when)})""",
                 tables.TELEMETRY,
                 partition_by=["partition_date"],
                 marks={"batch": number} | ({"daily_from": 2026} if number == 1 else {}),

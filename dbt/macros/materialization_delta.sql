@@ -9,6 +9,8 @@
     resets_with    models whose change means that everything must be built again
     spills         true when a partition's rows also depend on its neighbours: those are built again
                    as well, and committed if they have changed
+    rows_factor    parts may have so many times `rows_at_a_time` rows: where few of them are held at
+                   once, and each part reads its neighbours as well
 #}
 {% materialization delta, adapter='duckdb' %}
   {%- set plan = lake_plan() -%}

@@ -1,7 +1,7 @@
 {#
   The parts in which a model is built, one after the other, so that memory follows the largest part
-  and not the table: ranges of partitions with about `rows_at_a_time` upstream rows. Each has the
-  dates
+  and not the table: ranges of partitions with about `rows_at_a_time` upstream rows, or as many times
+  that as the model's `rows_factor`. Each has the dates
     first, until     of the rows it builds: partitions from the first to before the other
     before, beyond   of the rows those are made from
     single           the partition of all its rows; none if they may be of several
@@ -21,7 +21,7 @@
       union all select unnest([" ~ listed(plan.partitions or []) ~ "]::date[]), 0),
     numbered as (
       select day, (sum(size) over (order by day) - size)
-        // " ~ config.get('rows_at_a_time', var('rows_at_a_time')) ~ " as part from sizes),
+        // " ~ config.get('rows_factor', 1) * var('rows_at_a_time') | int ~ " as part from sizes),
     parts as (
       select min(day) as first, coalesce(lead(min(day)) over (order by part), " ~ partition_after('max(day)') ~ ") as until,
         case when min(day) = max(day) then min(day) end as single

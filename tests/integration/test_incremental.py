@@ -140,6 +140,19 @@ def test_a_full_refresh_of_the_same_rows_writes_no_row_anew(lake):
     assert lake.versions() == before
 
 
+def test_parts_of_any_size_give_the_same_rows(lake):
+    """Built over what is there, where they are compared, and from nothing."""
+    small = ("--vars", "{rows_at_a_time: 10}")
+    before = lake.versions()
+    lake.build("--full-refresh", *small)
+    assert lake.versions() == before
+    rows = {table: lake.rows(table) for table in FOLLOWERS}
+    for layer in ("silver", "gold"):
+        shutil.rmtree(lake.settings.lake / layer)
+    lake.build(*small)
+    assert {table: lake.rows(table) for table in FOLLOWERS} == rows
+
+
 # --- another meaning -----------------------------------------------------------------------
 
 

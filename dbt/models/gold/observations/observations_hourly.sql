@@ -1,7 +1,7 @@
 {{ config(
     follows='silver.observation',
     spills=true,
-    rows_at_a_time=5000000,
+    rows_factor=5,
     partition_by=['partition_date'],
 ) }}
 {% set plan = lake_plan() %}
