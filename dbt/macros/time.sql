@@ -1,11 +1,3 @@
-{# The partition of an instant: its UTC day from go-live on, before that 1 January of its year. #}
-{% macro partition_date(instant) -%}
-  {%- set day = "cast(" ~ instant ~ " as date)" -%}
-  case when {{ day }} >= date '{{ var("daily_from") }}' then {{ day }}
-    else make_date(year({{ day }}), 1, 1) end
-{%- endmacro %}
-
-
 {# The number of the UTC hour an instant falls in, counted from 1970; and the hour of a number. #}
 {% macro hour_number(instant) -%}
   {{ adapter.dispatch('hour_number', 'sjostad')(instant) }}
@@ -73,27 +65,6 @@
     || printf('%+03d:00', datediff('hour', timezone('UTC', {{ instant }}),
         timezone('Europe/Stockholm', {{ instant }})))
 {%- endmacro %}
-
-
-{# The partition after that of a date. #}
-{% macro partition_after(day) -%}
-  case when {{ day }} >= date '{{ var("daily_from") }}' then {{ day }} + 1
-    else make_date(year({{ day }}) + 1, 1, 1) end
-{%- endmacro %}
-
-
-{# Partitions, and those just before and after each of them; none for all. #}
-{% macro neighbouring_partitions(partitions) %}
-  {% if not partitions %}{{ return(partitions) }}{% endif %}
-  {% set days = "unnest([" ~ listed(partitions) ~ "])" %}
-  {% set rows = lake_rows("
-    with d as (select " ~ days ~ " as d)
-    select d from d
-    union select " ~ partition_date('d - 1') ~ " from d
-    union select " ~ partition_after('d') ~ " from d
-    order by 1") %}
-  {{ return(rows | map(attribute=0) | map('string') | list) }}
-{% endmacro %}
 
 
 {# The date of an instant on Stockholm's clocks, and the instant at which a date begins there. #}
