@@ -203,7 +203,7 @@ def test_everything_is_flushed_before_the_rename(settings, contracts, gold, monk
     flushed: list[str] = []
     seen: list[set[str]] = []
     rename = os.rename
-    monkeypatch.setattr(release_module.delta, "flush", lambda path: flushed.append(path.name))
+    monkeypatch.setattr(release_module.flushing, "flush", lambda path: flushed.append(path.name))
 
     def watched(old: Path, new: Path) -> None:
         seen.append(set(flushed))
