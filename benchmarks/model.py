@@ -75,8 +75,9 @@ def by_hand_whole(folder: Path) -> tuple[int, float]:
     """The same with all columns of silver."""
     return _script(
         folder,
-        f"""'{observations.SOURCE}' as source_id, phenomenon_time_end, text as result_text, unit,
-        quality, quality_code, result_time, _received_at, _batch, _delivery, _row""",
+        f"""'{observations.SOURCE}' as source_id, null::timestamptz as phenomenon_time_end,
+        null::varchar as result_text, unit, quality, null::varchar as quality_code,
+        null::timestamptz as result_time, _received_at, _batch, _delivery, _row""",
     )
 
 

@@ -35,7 +35,7 @@ streams as (
     select m.*, n.number from mapped m join numbers n on n.datastream_id = m.datastream_id
 ),
 
-revisions as not materialized (
+revisions as (
     select
         u.number,
         u.datastream_id,
@@ -66,29 +66,12 @@ revisions as not materialized (
     ) o
     join numbers n using (datastream_id)
     {%- endif %}
-),
-
--- Few readings have several revisions: only theirs are sorted by their age.
-revised as materialized (
-    select number, phenomenon_time from revisions group by number, phenomenon_time having count(*) > 1
-),
-
-newest as (
-    select * from revisions r
-    where not exists (
-        select 1 from revised p where p.number = r.number and p.phenomenon_time = r.phenomenon_time
-    )
-    union all
-    select * from revisions r
-    where exists (
-        select 1 from revised p where p.number = r.number and p.phenomenon_time = r.phenomenon_time
-    )
-    qualify row_number() over (
-        partition by number, phenomenon_time order by {{ newest_first() }}, age desc
-    ) = 1
 )
 
 select {{ columns | join(', ') }}
-from newest
+from revisions
+qualify row_number() over (
+    partition by number, phenomenon_time order by {{ newest_first() }}, age desc
+) = 1
 order by partition_date, number, phenomenon_time
 {% endmacro %}
