@@ -48,6 +48,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
         """Read the settings and contracts that dbt's environment names."""
         self.settings = Settings.from_environment()
         self.contracts = load_contracts(self.settings.contracts)
+        # By the name of the scratch relation: dbt may build several models at once.
+        self.builds: dict[str, model_commits.ModelBuild] = {}
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Make schemas, views of all tables, and the tables that plans are made from."""
@@ -65,17 +67,18 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
         """Take the rows of a scratch relation as a part of a model; with the last, commit it.
 
         `target_config.config` holds `layer` and `name`, the `part` and the statements that
-        `take_in_hand` it, `is_first_part`, `is_last_part` and what a `Building` is told.
+        `take_in_hand` it, `is_first_part`, `is_last_part` and what a `ModelBuild` is told.
         """
         plan: Mapping[str, Any] = target_config.config
         part, scratch = plan["part"], str(target_config.relation)
         if plan["is_first_part"]:
-            self.building = model_commits.start(self.settings, plan)
+            self.builds[scratch] = model_commits.start(self.settings, plan)
+        build = self.builds[scratch]
         with self.connection.cursor() as cursor:
             cursor.execute(f"set TimeZone = 'UTC'; {plan['take_in_hand']}")
-            self.building.take(cursor, scratch, part["first"], part["until"], part["single"])
+            build.take(cursor, scratch, part["first"], part["until"], part["single"])
             if plan["is_last_part"]:
-                commit = model_commits.finish(self.building, cursor, scratch, self.settings)
+                commit = model_commits.finish(build, cursor, scratch, self.settings)
                 _note_commit(cursor, self.settings, plan, commit)
 
 

@@ -23,7 +23,7 @@ from lakehouse.settings import Settings
 
 
 @dataclass(slots=True)
-class Building:
+class ModelBuild:
     """A model that is being built.
 
     Attributes:
@@ -33,6 +33,7 @@ class Building:
             have the same rows in some partitions (`is_compared`).
         files: What has been written of it.
         replaced: Partitions whose rows are others than those of the table.
+        is_changed: Whether rows are others than those of the table.
         digest: Fingerprint of the rows of a table without partitions.
     """
 
@@ -40,6 +41,7 @@ class Building:
     plan: Mapping[str, Any]
     files: list[AddAction] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    is_changed: bool = False
     digest: str | None = None
 
     def take(
@@ -65,15 +67,16 @@ class Building:
         """
         if not self.plan["partition_by"]:
             self.digest = _digest(cursor, scratch)
-            if self.digest != self._digest_before():
+            self.is_changed = self.digest != self._digest_before()
+            if self.is_changed:
                 self._write(cursor, f"select * from {scratch}")
         elif single and not self.plan["is_compared"]:
-            self.replaced.append(single)
+            self._replace([single])
             self._write(cursor, f"select * from {scratch}", single)
         else:
             self._require_within(cursor, scratch, first, until)
             changed = self._changed(cursor, scratch, first, until)
-            self.replaced += changed
+            self._replace(changed)
             if changed:
                 self._write(cursor, f"select * from {scratch} where {_among(changed)}")
 
@@ -87,8 +90,7 @@ class Building:
         version = delta.version_of(self.address)
         held = delta.marks_of(self.address, marks)
         moved = {name: upto for name, upto in marks.items() if held.get(name, 0) < upto}
-        is_same = self.digest == self._digest_before() if self.digest else not self.replaced
-        if version is not None and is_same and self._has_columns(schema):
+        if version is not None and not self.is_changed and self._has_columns(schema):
             if not moved:
                 return delta.Commit(version, written=False)
             # Same rows, newer upstream: remember that, and touch no file.
@@ -105,6 +107,10 @@ class Building:
             note=self._note(),
             description=self.plan["description"],
         )
+
+    def _replace(self, partitions: Sequence[str]) -> None:
+        self.replaced += partitions
+        self.is_changed = self.is_changed or bool(partitions)
 
     def _write(
         self, cursor: duckdb.DuckDBPyConnection, rows: str, single: str | None = None
@@ -181,19 +187,19 @@ class Building:
         return {"digest": self.digest} if self.digest else {}
 
 
-def start(settings: Settings, plan: Mapping[str, Any]) -> Building:
+def start(settings: Settings, plan: Mapping[str, Any]) -> ModelBuild:
     """Begin to build a model; `plan` also holds its `layer` and `name`."""
-    return Building(tables.model(settings, plan["layer"], plan["name"]), plan)
+    return ModelBuild(tables.model(settings, plan["layer"], plan["name"]), plan)
 
 
 def finish(
-    building: Building, cursor: duckdb.DuckDBPyConnection, scratch: str, settings: Settings
+    build: ModelBuild, cursor: duckdb.DuckDBPyConnection, scratch: str, settings: Settings
 ) -> delta.Commit:
     """Commit a model whose last part has been taken."""
-    marks = dict(building.plan["marks"])
-    if building.plan["partition_by"]:
+    marks = dict(build.plan["marks"])
+    if build.plan["partition_by"]:
         marks["daily_from"] = settings.daily_from.year
-    return building.commit(_schema(cursor, f"select * from {scratch}"), marks)
+    return build.commit(_schema(cursor, f"select * from {scratch}"), marks)
 
 
 def _schema(cursor: duckdb.DuckDBPyConnection, rows: str) -> pa.Schema:

@@ -1,8 +1,14 @@
-{# What a contract says of a thing under a key of its attributes; none where it says nothing. #}
-{% macro attribute_of(attributes, key) -%}
-  {{ adapter.dispatch('attribute_of', 'sjostad')(attributes, key) }}
+{# A field of JSON, as text. #}
+{% macro json_text(document, path) -%}
+  {{ adapter.dispatch('json_text', 'sjostad')(document, path) }}
 {%- endmacro %}
 
-{% macro duckdb__attribute_of(attributes, key) -%}
-  json_extract_string({{ attributes }}, '$.{{ key }}')
+{% macro duckdb__json_text(document, path) -%}
+  json_extract_string({{ document }}, '{{ path }}')
+{%- endmacro %}
+
+
+{# What a contract says of a thing under a key of its attributes; none where it says nothing. #}
+{% macro attribute_of(attributes, key) -%}
+  {{ json_text(attributes, '$.' ~ key) }}
 {%- endmacro %}

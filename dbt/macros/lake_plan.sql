@@ -7,6 +7,7 @@
     news        for followers of bronze: source_id, since and upto batch, is_reset
     in_parts    the rows are built part by part
     is_first    nothing that is there can be built upon
+    window      partitions that the rows of those are made from; none for everything
 #}
 {% macro lake_plan() %}
   {% set follows = model.config.get('follows') %}
@@ -16,7 +17,11 @@
   {% set is_first = is_first_build() %}
   {% set full = flags.FULL_REFRESH or is_first %}
   {% set plan = plan_from_bronze(full) if follows == 'bronze.telemetry' else plan_from_model(follows, full) %}
-  {% do plan.update({'in_parts': config.get('partition_by') is not none, 'is_first': is_first}) %}
+  {% do plan.update({
+    'in_parts': config.get('partition_by') is not none,
+    'is_first': is_first,
+    'window': neighbouring_partitions(plan.partitions) if config.get('spills') else plan.partitions,
+  }) %}
   {{ return(plan) }}
 {% endmacro %}
 

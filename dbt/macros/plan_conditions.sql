@@ -23,7 +23,7 @@
 
 {# The same for the rows that those are made from, if they also depend on the partitions beside. #}
 {% macro in_window(plan, column='partition_date', instant=none) -%}
-  {{ among(plan, neighbouring_partitions(plan.partitions), column, instant, 'before', 'beyond') }}
+  {{ among(plan, plan.get('window'), column, instant, 'before', 'beyond') }}
 {%- endmacro %}
 
 

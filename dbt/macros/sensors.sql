@@ -16,19 +16,6 @@
 {%- endmacro %}
 
 
-{#
-  How far the values of a group lie from their median: the median of the distances, which no single
-  odd value moves. Of values that are spread normally, 1.4826 times it is the standard deviation.
-#}
-{% macro median_deviation(value) -%}
-  {{ adapter.dispatch('median_deviation', 'sjostad')(value) }}
-{%- endmacro %}
-
-{% macro duckdb__median_deviation(value) -%}
-  mad({{ value }})
-{%- endmacro %}
-
-
 {# The median of the other rows of a row's group. #}
 {% macro median_of_others(value, groups) -%}
   {{ adapter.dispatch('median_of_others', 'sjostad')(value, groups) }}

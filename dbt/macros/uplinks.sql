@@ -70,13 +70,3 @@ from gaps
 where day = block
 group by device, day
 {% endmacro %}
-
-
-{# A field of JSON, as text. #}
-{% macro json_text(document, path) -%}
-  {{ adapter.dispatch('json_text', 'sjostad')(document, path) }}
-{%- endmacro %}
-
-{% macro duckdb__json_text(document, path) -%}
-  json_extract_string({{ document }}, '{{ path }}')
-{%- endmacro %}

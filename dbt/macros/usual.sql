@@ -1,18 +1,12 @@
-{# The middle of values, and the middle of how far they lie from it: both stay where they are when
-   less than half of the values go astray. #}
-{% macro median_of(value) -%}
-  {{ adapter.dispatch('median_of', 'sjostad')(value) }}
+{#
+  How far the values of a group lie from their median: the median of the distances, which no single
+  odd value moves. Of values that are spread normally, 1.4826 times it is the standard deviation.
+#}
+{% macro median_deviation(value) -%}
+  {{ adapter.dispatch('median_deviation', 'sjostad')(value) }}
 {%- endmacro %}
 
-{% macro duckdb__median_of(value) -%}
-  median({{ value }})
-{%- endmacro %}
-
-{% macro median_deviation_of(value) -%}
-  {{ adapter.dispatch('median_deviation_of', 'sjostad')(value) }}
-{%- endmacro %}
-
-{% macro duckdb__median_deviation_of(value) -%}
+{% macro duckdb__median_deviation(value) -%}
   mad({{ value }})
 {%- endmacro %}
 

@@ -12,7 +12,7 @@ import pytest
 from lakehouse import delta, delta_changes
 from lakehouse.duck import connect
 from lakehouse.errors import LakeError
-from lakehouse.model_commits import Building
+from lakehouse.model_commits import ModelBuild
 
 ALL = ("0001-01-01", "9999-12-31", None)
 FIRST, SECOND, THIRD = "2026-01-01", "2026-01-02", "2026-01-03"
@@ -39,7 +39,7 @@ def build(
     **differs: Any,
 ) -> delta.Commit:
     """Build a model of days with values, part by part."""
-    building = Building(address, plan(**differs))
+    building = ModelBuild(address, plan(**differs))
     for rows, part in parts:
         values = [f"({value}, date '{day}')" for day, of_day in rows.items() for value in of_day]
         cursor.execute("create or replace table scratch (value bigint, partition_date date)")
@@ -117,7 +117,7 @@ def test_a_view_of_one_partition_is_read_once(tmp_path, cursor):
         f"create view counted as select nextval('readings') as value, date '{FIRST}' as "
         "partition_date from range(3)"
     )
-    building = Building(tmp_path, plan())
+    building = ModelBuild(tmp_path, plan())
     building.take(cursor, "counted", FIRST, SECOND, FIRST)
     building.commit(cursor.execute("from counted limit 0").to_arrow_reader().schema, {})
     assert rows_of(tmp_path) == [(FIRST, 1), (FIRST, 2), (FIRST, 3)]
@@ -140,7 +140,7 @@ def test_a_table_without_partitions_is_replaced_if_it_differs(tmp_path, cursor):
 def test_other_columns_replace_the_table(tmp_path, cursor):
     build(tmp_path, cursor, [({FIRST: [1]}, ALL)])
     cursor.execute(f"create table wider as select 'a' as name, date '{SECOND}' as partition_date")
-    building = Building(tmp_path, plan())
+    building = ModelBuild(tmp_path, plan())
     building.take(cursor, "wider", *ALL)
     building.commit(cursor.execute("from wider limit 0").to_arrow_reader().schema, {})
     table = delta.open_table(tmp_path)

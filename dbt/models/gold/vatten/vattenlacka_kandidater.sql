@@ -33,10 +33,10 @@ usual as (
         n.night,
         count(e.minimum_m3_h) as earlier_nights,
         count(e.balance_m3_h) as earlier_balances,
-        {{ median_of('e.minimum_m3_h') }} as minimum_m3_h,
-        {{ median_deviation_of('e.minimum_m3_h') }} as minimum_deviation,
-        {{ median_of('e.balance_m3_h') }} as balance_m3_h,
-        {{ median_deviation_of('e.balance_m3_h') }} as balance_deviation
+        median(e.minimum_m3_h) as minimum_m3_h,
+        {{ median_deviation('e.minimum_m3_h') }} as minimum_deviation,
+        median(e.balance_m3_h) as balance_m3_h,
+        {{ median_deviation('e.balance_m3_h') }} as balance_deviation
     from nights n
     left join nights e
         on e.zone = n.zone and e.night < n.night
