@@ -81,3 +81,9 @@ group by place_id
     round((floor({{ coordinate }} * ({{ metres_per_degree }}) / {{ size_m }}) + 0.5)
       * {{ size_m }} / ({{ metres_per_degree }}), 6) end
 {%- endmacro %}
+
+
+{# Whether a place of silver.location is the one at which its thing stood at an instant. #}
+{% macro stood_there(place, instant) -%}
+  coalesce({{ instant }} >= {{ place }}.valid_from, true) and coalesce({{ instant }} < {{ place }}.valid_to, true)
+{%- endmacro %}

@@ -36,8 +36,7 @@ instants as (
     ) h
     join {{ ref('location') }} l
         on l.thing_id = h.thing_id
-        and h.hour_start >= coalesce(l.valid_from, h.hour_start)
-        and h.hour_start < coalesce(l.valid_to, h.hour_start + interval '1' hour)
+        and {{ stood_there('l', 'h.hour_start') }}
 ),
 
 daylight as (

@@ -43,8 +43,7 @@ fixes as (
     join {{ ref('location') }} c
         on c.thing_id = p.thing_id
         and c.origin = 'contract'
-        and p.phenomenon_time >= coalesce(c.valid_from, p.phenomenon_time)
-        and p.phenomenon_time < coalesce(c.valid_to, p.phenomenon_time + interval '1' hour)
+        and {{ stood_there('c', 'p.phenomenon_time') }}
     left join readings a
         on a.thing_id = p.thing_id
         and a.phenomenon_time = p.phenomenon_time

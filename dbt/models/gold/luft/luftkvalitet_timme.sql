@@ -53,6 +53,5 @@ from stations s
 join {{ ref('thing') }} t on t.thing_id = s.thing_id
 left join {{ ref('location') }} l
     on l.thing_id = s.thing_id
-    and s.hour_start >= coalesce(l.valid_from, s.hour_start)
-    and s.hour_start < coalesce(l.valid_to, s.hour_start + interval 1 hour)
+    and {{ stood_there('l', 's.hour_start') }}
 order by s.partition_date, station_id, s.hour_start

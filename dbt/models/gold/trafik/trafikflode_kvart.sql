@@ -83,6 +83,5 @@ from quarters q
 join {{ ref('thing') }} t on t.thing_id = q.thing_id
 left join {{ ref('location') }} l
     on l.thing_id = q.thing_id
-    and q.quarter_start >= coalesce(l.valid_from, q.quarter_start)
-    and q.quarter_start < coalesce(l.valid_to, q.quarter_start + interval '15' minute)
+    and {{ stood_there('l', 'q.quarter_start') }}
 order by q.partition_date, detector_id, q.quarter_start
