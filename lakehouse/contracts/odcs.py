@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
-from jsonschema import Draft201909Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema_rs import Draft201909Validator, ValidationError
 from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as ModelError
 from pydantic.alias_generators import to_camel
@@ -117,7 +116,7 @@ def read_document(path: Path) -> Document:
     return Document(path, plain, hashlib.sha256(content).hexdigest())
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """Refuses a key that stands twice; YAML would silently take the last one."""
 
 
@@ -148,14 +147,24 @@ def _validator() -> Draft201909Validator:
 
 
 def _schema_problems(data: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    for error in sorted(_validator().iter_errors(data), key=lambda found: list(found.path)):
-        deepest = cast("ValidationError", best_match([error]))
-        key = dotted(deepest.absolute_path) or "(top level)"
+    found = {}
+    for error in _validator().iter_errors(data):
+        deepest = _deepest(error)
+        found[tuple(map(str, deepest.instance_path)), deepest.message] = deepest
+    for _, error in sorted(found.items()):
         yield Problem(
-            f"{path}: {key}",
-            deepest.message,
+            f"{path}: {dotted(error.instance_path) or '(top level)'}",
+            error.message,
             "Write it as Open Data Contract Standard v3.1.0 asks.",
         )
+
+
+def _deepest(error: ValidationError) -> ValidationError:
+    """What is wrong inside the alternative that comes nearest, if alternatives are asked for."""
+    inside = [found for branch in getattr(error.kind, "context", ()) for found in branch]
+    if not inside:
+        return error
+    return _deepest(max(inside, key=lambda found: len(found.instance_path)))
 
 
 def _model_problems(

@@ -44,8 +44,8 @@ MISTAKES = [
     ),
     pytest.param(
         LEAKS,
-        "{{ median_of('e.minimum_m3_h') }}",
-        "avg(e.minimum_m3_h)",
+        "median(e.minimum_m3_h) as minimum_m3_h",
+        "avg(e.minimum_m3_h) as minimum_m3_h",
         {
             "a_leak_is_found_on_its_first_night_and_history_is_only_what_was_before",
             "what_is_usual_is_not_moved_by_a_few_odd_nights",

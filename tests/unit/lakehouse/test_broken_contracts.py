@@ -148,7 +148,7 @@ BROKEN_SOURCES = {
     ),
     "not_odcs": (
         top("apiVersion", "v0.0.1"),
-        ["apiVersion", "'v0.0.1'", "Open Data Contract Standard v3.1.0"],
+        ["apiVersion", '"v0.0.1"', "Open Data Contract Standard v3.1.0"],
     ),
     "not_odcs_inside": (
         top("team", 5),
@@ -156,7 +156,7 @@ BROKEN_SOURCES = {
     ),
     "property_without_value": (
         lambda data: data["customProperties"].append({"property": "extra"}),
-        ["customProperties[4]", "'value' is a required property"],
+        ["customProperties[4]", '"value" is a required property'],
     ),
 }
 
