@@ -121,6 +121,7 @@ def _write(
 ) -> None:
     with duckdb.connect(str(path), config={"threads": 1, "memory_limit": "1GB"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.begin()  # each of a thousand statements would be flushed by itself
         connection.execute(_META)
         for layer in LAYERS:
             connection.execute(f"create schema {layer}")
@@ -128,6 +129,7 @@ def _write(
             version = versions.get(f"{model.layer}.{model.name}")
             if version is not None:
                 _add_view(connection, settings, model, version)
+        connection.commit()
         connection.execute("checkpoint")
 
 
