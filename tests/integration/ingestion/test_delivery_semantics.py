@@ -338,7 +338,7 @@ def test_same_rows_twice_in_one_file(lake):
 
 def test_a_document_too_large_for_the_memory_is_refused_alone(lake, monkeypatch):
     """One document is read whole; the deliveries beside it land, and the run goes on."""
-    monkeypatch.setattr(batch, "_MEMORY", "24MB")
+    monkeypatch.setattr(batch, "_MEMORY", "48MB")
     contract = lake.source(
         delivery={"protocol": "folder", "format": "sensorthings"},
         columns=[column("kwh", "active_energy", "kW.h")],
@@ -346,11 +346,11 @@ def test_a_document_too_large_for_the_memory_is_refused_alone(lake, monkeypatch)
     value = [{"phenomenonTime": f"2026-10-{day:02}T00:00:00Z", "result": day} for day in (1, 2)]
     stream = {"name": "kwh", "unitOfMeasurement": {"symbol": "kWh"}, "Thing": {"name": "m1"}}
     lake.deliver("small.json", json.dumps({"value": [stream | {"Observations": value}]}))
-    large = {"value": [stream | {"Observations": value * 80_000}]}
+    large = {"value": [stream | {"Observations": value * 240_000}]}
     lake.deliver("large.json", json.dumps(large))
     outcomes = {one.name: one for one in lake.ingest(contract).receipts}
     assert outcomes["meters/small.json"].outcome == "landed"
     assert outcomes["meters/large.json"].outcome == "refused"
     assert outcomes["meters/small.json"].ledger.landed == 2
     (held,) = [row for row in lake.quarantine() if row["name"] == "meters/large.json"]
-    assert "more than the 24MB" in held["reason"]
+    assert "more than the 48MB" in held["reason"]
