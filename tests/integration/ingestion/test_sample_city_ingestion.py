@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from tests.unit.ingestion.lake import Lake, new_lake
 
 pytestmark = pytest.mark.slow
 FOLDERS = ("belysning", "dataportal_loggar", "drottninggatan_lejon", "kista_multisensor",
-           "miljo_luft", "sisab_inomhus", "smhi_vader", "trafik_floden")  # fmt: skip
+           "miljo_luft", "sisab_inomhus", "smarta_las", "smhi_vader", "trafik_floden")  # fmt: skip
 SOURCES = ("hamnar_elmatare", "svoa_vatten", *FOLDERS)
 
 
@@ -89,8 +90,24 @@ def test_planted_faults_are_quarantined_by_name(city, outcomes, summary):
         assert city.quarantine(name) == []
     rules = sorted(row["rule"] for row in city.quarantine("trafik_floden"))
     assert rules == ["layout", "value_above_maximum"]
+    rules = Counter(row["rule"] for row in city.quarantine("smarta_las"))
+    assert rules == {"layout": 1, "value_missing": summary["smarta_las"].faults["unknown_area"]}
     (row,) = city.quarantine("belysning")
     assert (row["rule"], "65535 W" in row["reason"]) == ("value_above_maximum", True)
+
+
+def test_a_log_that_names_the_staff_is_refused_whole(city, outcomes, contracts):
+    """What the contract does not ask for may not come in unasked."""
+    before = len(city.bronze("smarta_las")), len(city.quarantine("smarta_las"))
+    path = city.inbox / "smarta_las" / "las_2026-11-02.csv"
+    header = "Tidpunkt;Lås;Område;Händelse;Batteri;Personal"
+    path.write_text(f"{header}\n2026-11-02T08:00:00+01:00;LAS-1;Kista;öppnat;50;Kim\n", "utf-8")
+    try:
+        (receipt,) = ingest_source(city.settings, contracts.source("smarta_las")).receipts
+    finally:
+        path.unlink()
+    assert (receipt.outcome, "columns are new: Personal" in receipt.reason) == ("refused", True)
+    assert (len(city.bronze("smarta_las")), len(city.quarantine("smarta_las"))) == before
 
 
 def test_what_a_contract_names_is_not_reported_as_missing_in_it(outcomes):
