@@ -176,6 +176,9 @@ def test_a_corrected_unit_counts_even_when_nothing_has_been_ingested_since(lake)
     lake.edit_contract(AIR, "value: ug/m3", "value: mg/m3")
     lake.build(*PRODUCTS)
     assert observations(lake)[AIR] == [1000 * value for value in rows[AIR]]
+    lake.edit_contract(AIR, "value: mg/m3", "value: ug/m3")  # it was right: that is news as well
+    lake.build(*PRODUCTS)
+    assert observations(lake)[AIR] == rows[AIR]
 
 
 def test_another_go_live_date_is_refused(lake):
