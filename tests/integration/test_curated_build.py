@@ -13,7 +13,9 @@ from lakehouse.duck import connect, delta_scan
 from tests.flow import AIR, reading
 
 START = datetime(2026, 1, 3, tzinfo=UTC)
-RESTRICTED = {"silver.observation_restricted", "silver.datastream_restricted"}
+RESTRICTED = {
+    "silver.observation_restricted", "silver.datastream_restricted", "gold.smarta_las_dygn"
+}  # fmt: skip
 
 
 def held(lake) -> dict[str, int]:
