@@ -5,7 +5,8 @@ files of one exact version. It is replaced whole after each build: readers that 
 open keep a consistent lake.
 
 Readings that may never be shared openly are not in it. A model says that it holds such readings
-with `meta: {is_restricted: true}`; whatever is made from one is left out as well.
+with `meta: {is_restricted: true}`; whatever is made from one is left out as well, unless it says
+`is_restricted: false`: that no reading, and nothing about a single device, is left in it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Model:
         description: What it is.
         columns: What each column is.
         depends_on: Ids of what it is made from.
-        is_restricted: Whether it holds readings that may never be shared openly.
+        is_restricted: Whether it holds readings that may never be shared openly; None if it says
+            nothing, and is what it is made from.
     """
 
     unique_id: str
@@ -54,7 +56,7 @@ class Model:
     description: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     depends_on: frozenset[str] = frozenset()
-    is_restricted: bool = False
+    is_restricted: bool | None = None
 
     @classmethod
     def of(cls, node: Mapping[str, Any]) -> Self:
@@ -69,7 +71,7 @@ class Model:
                 for name, column in node["columns"].items()
             },
             depends_on=frozenset(node["depends_on"]["nodes"]),
-            is_restricted=bool(node["config"]["meta"].get("is_restricted", False)),
+            is_restricted=node["config"]["meta"].get("is_restricted"),
         )
 
 
@@ -79,12 +81,15 @@ def curated_database(settings: Settings) -> Path:
 
 
 def shared_models(models: Sequence[Model]) -> list[Model]:
-    """The models of silver and gold that are neither restricted nor made from one that is."""
+    """The models of silver and gold that are neither restricted nor made from one that is.
+
+    A model that says of itself that it is not restricted is none, whatever it is made from.
+    """
     held = {model.unique_id for model in models if model.is_restricted}
     while more := {
         model.unique_id
         for model in models
-        if model.unique_id not in held and model.depends_on & held
+        if model.is_restricted is None and model.unique_id not in held and model.depends_on & held
     }:
         held |= more
     return [model for model in models if model.unique_id not in held and model.layer in LAYERS]

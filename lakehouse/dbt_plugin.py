@@ -126,7 +126,8 @@ def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) 
     }
     upstreams = [row[0] for row in connection.execute("select name from lake.upstream").fetchall()]
     mappings = connection.execute(
-        "select 'mapping.' || source_id || '.' || digest from lake.mapping"
+        "select unnest(['mapping.' || source_id, 'mapping.' || source_id || '.' || digest]) "
+        "from lake.mapping"
     ).fetchall()
     names = [*upstreams, *found, *(row[0] for row in mappings)]
     for table_name, address in found.items():

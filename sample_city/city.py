@@ -15,6 +15,7 @@ from sample_city import (
     kista_multisensor,
     miljo_luft,
     sisab_inomhus,
+    smarta_las,
     smhi_vader,
     svoa_vatten,
     trafik_floden,
@@ -36,6 +37,7 @@ SUPPLIERS: Final[Mapping[str, Supplier]] = {
     "svoa_vatten": svoa_vatten.deliveries,
     "sisab_inomhus": sisab_inomhus.deliveries,
     "smhi_vader": smhi_vader.deliveries,
+    "smarta_las": smarta_las.deliveries,
 }
 
 

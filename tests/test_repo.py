@@ -109,6 +109,21 @@ def test_every_dbt_source_is_a_table_that_the_plugin_registers():
     assert named == {"bronze.telemetry", *(f"reference.{name}" for name in written)}
 
 
+def test_one_model_alone_says_that_nothing_restricted_is_left_in_it():
+    """Whoever adds another has to say here, too, that it holds nothing about a single device."""
+    said = {
+        model["name"]: model.get("config", {}).get("meta", {}).get("is_restricted")
+        for path in (DBT / "models").rglob("*__models.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    }
+    assert {name for name, is_restricted in said.items() if is_restricted is False} == {
+        "vem_delar_vad"
+    }
+    assert {name for name, is_restricted in said.items() if is_restricted} == {
+        "datastream_restricted", "observation_restricted"
+    }  # fmt: skip
+
+
 def test_a_product_promises_the_columns_that_its_model_has():
     models = {
         model["name"]: [column["name"] for column in model["columns"]]

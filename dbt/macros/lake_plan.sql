@@ -34,18 +34,26 @@
 {% macro lake_name() %}{{ return(this.schema ~ '.' ~ this.identifier) }}{% endmacro %}
 
 
+{#
+  Marks are kept for good, and a mapping may come back: each that a source had has the number of the
+  last time it came, and the source has the number of the one that the table's rows were made with.
+#}
 {% macro plan_from_bronze(full) %}
   {% set rows = lake_rows("
-    select u.source_id, coalesce(done.version, 0), u.version, mapped.version is null, m.digest
+    select u.source_id, coalesce(done.version, 0), u.version, m.digest, coalesce(turn.version, 1),
+      coalesce(mapped.version = coalesce(turn.version, 1), false)
     from lake.upstream u
     join lake.mapping m using (source_id)
     left join lake.mark done on done.table_name = '" ~ lake_name() ~ "' and done.name = u.name
+    left join lake.mark turn on turn.table_name = '" ~ lake_name() ~ "' and turn.name = 'mapping.' || m.source_id
     left join lake.mark mapped on mapped.table_name = '" ~ lake_name() ~ "'
       and mapped.name = 'mapping.' || m.source_id || '.' || m.digest
     order by u.source_id") %}
   {% set marks, news = {}, [] %}
-  {% for source_id, since, upto, is_reset, digest in rows %}
-    {% do marks.update({'bronze.' ~ source_id: upto | int, 'mapping.' ~ source_id ~ '.' ~ digest: 1}) %}
+  {% for source_id, since, upto, digest, turn, is_same in rows %}
+    {% set is_reset, mapping = not is_same, 'mapping.' ~ source_id %}
+    {% set number = turn | int if is_same else turn | int + 1 %}
+    {% do marks.update({'bronze.' ~ source_id: upto | int, mapping: number, mapping ~ '.' ~ digest: number}) %}
     {% if full or is_reset or upto > since %}
       {% do news.append({'source_id': source_id, 'since': 0 if full or is_reset else since | int,
                          'upto': upto | int, 'is_reset': is_reset and not full}) %}

@@ -12,8 +12,11 @@ import pytest
 
 from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
+from lakehouse.curated_access import open_curated
+from lakehouse.duck import connect, delta_scan
 from lakehouse.locks import exclusive
 from lakehouse.settings import PROJECT, Settings
+from publishing.assistant.library import library, search
 from sample_city import generate
 from tests.sjostad import process, sjostad
 
@@ -58,6 +61,45 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
     assert len(stages[2]["checks"]) == len(CONTRACTS.products)
     assert (home / "site" / "index.html").is_file()
+
+
+def test_what_is_restricted_reaches_no_portal_no_assistant_and_no_analyst(city):
+    """It is audited and released into a folder of its own; no lock is told of anywhere else."""
+    home, _ = city
+    settings = Settings.from_environment({}, home=home)
+    told = json.loads(sjostad(home, "status", "--json").stdout)
+    (product,) = (one for one in told["products"] if one["product_id"] == "smarta_las_dygn")
+    assert (product["audience"], product["verdict"], product["release"]) == (
+        "restricted", "passed", 1
+    )  # fmt: skip
+    with connect() as connection:
+        held = f"from {delta_scan(tables.model(settings, 'silver', 'datastream_restricted'))}"
+        locks = {one for (one,) in connection.execute(f"select distinct device {held}").fetchall()}
+    assert len(locks) == 30
+    released = home / "releases" / "smarta_las_dygn"
+    read = [*(home / "site").resolve().rglob("*"), home / "open.duckdb", *released.rglob("*")]
+    for path in read:
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [lock for lock in locks if lock.encode() in content], path
+        assert path.is_relative_to(released) or b"smarta_las" not in content, path
+    shared = library(settings)
+    assert "smarta_las_dygn" not in {one.product for one in shared}
+    assert search(shared, "hemtjänst") == []
+    with open_curated(settings) as connection:
+        views = {
+            f"{schema}.{name}"
+            for schema, name in connection.execute("select schema_name, table_name from meta.tables"
+                                                   ).fetchall()
+        }  # fmt: skip
+        assert {"silver.datastream", "silver.thing", "gold.vem_delar_vad"} <= views
+        assert not {name for name in views if "restricted" in name or "smarta_las" in name}
+        for view in views:
+            rows = connection.execute(f"from {view}").fetchall()
+            assert not [row for row in rows if any(str(cell).find("LAS-") >= 0 for cell in row)]
+        files = (
+            "select count(*) from meta.files where regexp_matches(path, 'restricted|smarta_las')"
+        )
+        assert connection.execute(files).fetchall() == [(0,)]
 
 
 def test_a_second_run_finds_nothing_new(city):

@@ -176,6 +176,9 @@ def test_a_corrected_unit_counts_even_when_nothing_has_been_ingested_since(lake)
     lake.edit_contract(AIR, "value: ug/m3", "value: mg/m3")
     lake.build(*PRODUCTS)
     assert observations(lake)[AIR] == [1000 * value for value in rows[AIR]]
+    lake.edit_contract(AIR, "value: mg/m3", "value: ug/m3")  # it was right: that is news as well
+    lake.build(*PRODUCTS)
+    assert observations(lake)[AIR] == rows[AIR]
 
 
 def test_another_go_live_date_is_refused(lake):
@@ -201,12 +204,44 @@ def test_readings_that_may_not_be_shared_leave_every_open_table(lake, level):
     lake.land(AIR, [reading("HORN-02", "pm10", at(9), 3)])
     lake.dbt("run")
     assert observations(lake).keys() == {METERS, LAMPS}
-    kept = lake.rows("silver.observation_restricted", "distinct source_id")
-    assert kept == [(AIR,)]
-    gold = sorted(lake.settings.lake.glob("gold/*"))
-    assert len(gold) >= 3
-    for path in gold:
-        assert not [row for row in lake.rows(f"gold.{path.name}") if "HORN" in str(row)], path.name
+    assert lake.rows("silver.observation_restricted", "distinct source_id") == [(AIR,)]
+    series = lake.rows("silver.datastream_restricted", "datastream_id, last_time")
+    assert (f"{AIR}/HORN-02/pm10", at(9)) in series
+    assert {one.partition("/")[0] for one, _ in series} == {AIR}
+    tables = sorted(lake.settings.lake.glob("[sg][io]l*/*"))
+    assert len(tables) >= 20
+    for path in tables:
+        table = f"{path.parent.name}.{path.name}"
+        told = [row for row in lake.rows(table) if "HORN-0" in str(row)]
+        assert bool(told) is table.endswith("_restricted"), table
+
+
+def test_a_source_may_become_restricted_open_and_restricted_again(lake):
+    """Also without a new row, and as if it had always been so: what it said before is no mark."""
+    shared = ("silver.observation", "silver.datastream", "silver.thing", "silver.location")
+    names = (*shared, "silver.observation_restricted", "silver.datastream_restricted")
+    silver = ("run", "--select", "sjostad.silver")
+
+    def build() -> dict[str, list]:
+        lake.write_reference()
+        lake.dbt(*silver)
+        return {name: lake.rows(name) for name in names}
+
+    open_first = build()
+    lake.edit_contract(AIR, "k: 0", "k: 2")
+    restricted = build()
+    assert {row[2] for row in restricted["silver.datastream_restricted"]} == {AIR}
+    lake.edit_contract(AIR, "k: 2", "k: 0")
+    assert build() == open_first
+    lake.edit_contract(AIR, "k: 0", "k: 2")
+    assert build() == restricted
+    lake.land(AIR, [reading("HORN-01", "pm10", at(9), 3)])
+    lake.land(METERS, [reading("vartahamnen/kaj1", "effekt_w", at(9), 3)])
+    grown = build()
+    assert at(9) in {time for row in grown["silver.datastream_restricted"] for time in row[-2:]}
+    assert len(grown["silver.datastream"]) == len(restricted["silver.datastream"]) + 1
+    lake.dbt(*silver, "--full-refresh")
+    assert {name: lake.rows(name) for name in names} == grown
 
 
 # --- interrupted ---------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from tests import flow
 
 pytestmark = pytest.mark.slow
 
+LOCKS = "smarta_las_dygn"
+WITHHELD = "a_number_of_fewer_than_five_locks_is_withheld"
 ZONES, LEAKS, INDOORS = "vattenzon_natt", "vattenlacka_kandidater", "inomhusklimat_timme"
 MISTAKES = [
     pytest.param(
@@ -72,6 +74,55 @@ MISTAKES = [
         "{% set kept_h = 4 %}",
         {"stale_weather_is_empty_and_rooms_count_by_their_readings"},
         id="stale weather stands",
+    ),
+    pytest.param(
+        LOCKS,
+        "least_locks, low_percent = 5, 20",
+        "least_locks, low_percent = 4, 20",
+        {WITHHELD},
+        id="four homes are enough",
+    ),
+    pytest.param(
+        LOCKS,
+        "'openings': ('locks_used', 'locks_used')",
+        "'openings': ('openings', 'locks_used')",
+        {WITHHELD},
+        id="many openings of few homes are many",
+    ),
+    pytest.param(
+        LOCKS,
+        "left join counted c on",
+        "join counted c on",
+        {WITHHELD},
+        id="a row says that somebody was visited",
+    ),
+    pytest.param(
+        LOCKS,
+        "when {{ locks }} >= {{ least_locks }} then",
+        "when {{ locks }} = 0 or {{ locks }} >= {{ least_locks }} then",
+        {WITHHELD},
+        id="zero is always told",
+    ),
+    pytest.param(
+        LOCKS,
+        "least(locks_used, {{ others }})",
+        "locks_used",
+        {"the_days_of_locks_are_stockholms_also_when_clocks_change"},
+        id="a battery that nobody told of is full",
+    ),
+    pytest.param(
+        LOCKS,
+        "{{ stockholm_date('phenomenon_time') }}",
+        "cast(phenomenon_time as date)",
+        {"the_days_of_locks_are_stockholms_also_when_clocks_change"},
+        id="days of UTC",
+    ),
+    pytest.param(
+        LOCKS,
+        "arg_max(battery, phenomenon_time) filter (where battery is not null)",
+        "min(battery)",
+        {"a_lock_is_one_lock_however_often_it_is_told_of"},
+        id="a battery that was changed is still low",
     ),
 ]
 

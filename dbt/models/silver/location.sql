@@ -1,5 +1,12 @@
--- A declared place wins over one that the device itself sends.
-with delivered as (
+-- A declared place wins over one that the device itself sends. Places of things that may never be shared
+-- openly are in neither.
+with declared as (
+    select t.*
+    from {{ source('reference', 'things') }} t
+    join {{ source('reference', 'sources') }} s on s.source_id = t.source_id and s.is_shareable
+),
+
+delivered as (
     select
         source_id,
         device,
@@ -20,7 +27,7 @@ told as (
         t.public_precision_m,
         t.street,
         t.district as told_district
-    from {{ source('reference', 'things') }} t
+    from declared t
     full outer join delivered d on d.source_id = t.source_id and d.device = t.device
 ),
 

@@ -1,12 +1,14 @@
--- What is known of a thing now; where it stood before is in location.
+-- What is known of a thing now; where it stood before is in location. Things of sources that may never
+-- be shared openly are not told of at all: a lock of home care is somebody's home.
 with delivered as (
     select distinct thing_id, source_id, device from {{ ref('datastream') }}
 ),
 
 declared as (
-    select source_id || '/' || device as thing_id, *
-    from {{ source('reference', 'things') }}
-    where valid_to is null
+    select t.source_id || '/' || t.device as thing_id, t.*
+    from {{ source('reference', 'things') }} t
+    join {{ source('reference', 'sources') }} s on s.source_id = t.source_id and s.is_shareable
+    where t.valid_to is null
 )
 
 select

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from tests.unit.ingestion.lake import Lake, new_lake
 
 pytestmark = pytest.mark.slow
 FOLDERS = ("belysning", "dataportal_loggar", "drottninggatan_lejon", "kista_multisensor",
-           "miljo_luft", "sisab_inomhus", "smhi_vader", "trafik_floden")  # fmt: skip
+           "miljo_luft", "sisab_inomhus", "smarta_las", "smhi_vader", "trafik_floden")  # fmt: skip
 SOURCES = ("hamnar_elmatare", "svoa_vatten", *FOLDERS)
 
 
@@ -89,8 +90,23 @@ def test_planted_faults_are_quarantined_by_name(city, outcomes, summary):
         assert city.quarantine(name) == []
     rules = sorted(row["rule"] for row in city.quarantine("trafik_floden"))
     assert rules == ["layout", "value_above_maximum"]
+    rules = Counter(row["rule"] for row in city.quarantine("smarta_las"))
+    assert rules == {"layout": 1, "value_missing": summary["smarta_las"].faults["unknown_area"]}
     (row,) = city.quarantine("belysning")
     assert (row["rule"], "65535 W" in row["reason"]) == ("value_above_maximum", True)
+
+
+def test_a_log_that_names_the_staff_is_refused_whole(tmp_path, contracts):
+    """What the contract does not ask for may not come in unasked."""
+    lake = new_lake(tmp_path)
+    path = lake.inbox / "smarta_las" / "las_2026-11-02.csv"
+    path.parent.mkdir(parents=True)
+    header = "Tidpunkt;Lås;Område;Händelse;Batteri;Personal"
+    path.write_text(f"{header}\n2026-11-02T08:00:00+01:00;LAS-1;Kista;öppnat;50;Kim\n", "utf-8")
+    (receipt,) = ingest_source(lake.settings, contracts.source("smarta_las")).receipts
+    assert (receipt.outcome, "columns are new: Personal" in receipt.reason) == ("refused", True)
+    assert lake.bronze("smarta_las") == []
+    assert "Kim" not in str(lake.quarantine("smarta_las"))
 
 
 def test_what_a_contract_names_is_not_reported_as_missing_in_it(outcomes):

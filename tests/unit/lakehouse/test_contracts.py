@@ -48,6 +48,7 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
         "luftkvalitet_overskridanden": "open",
         "luftkvalitet_timme": "open",
         "portal_anvandning_dygn": "open",
+        "smarta_las_dygn": "restricted",
         "trafikflode_kvart": "open",
         "vattenlacka_kandidater": "internal",
     }

@@ -58,6 +58,31 @@ def test_what_is_made_from_a_restricted_model_is_left_out():
     assert [one.name for one in shared_models(models)] == ["open", "above"]
 
 
+def test_the_restriction_ends_where_a_model_says_so_and_nowhere_else():
+    def model(name: str, *upstream: str, **said: object) -> Model:
+        return Model(name, "gold", name, depends_on=frozenset(upstream), **said)
+
+    models = [
+        model("held", is_restricted=True), model("near", "held"),
+        model("counts", "near", is_restricted=False), model("above", "counts"),
+        model("beside", "counts", "near"), model("again", "counts", is_restricted=True),
+        model("far", "again"),
+    ]  # fmt: skip
+    assert [one.name for one in shared_models(models)] == ["counts", "above"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [({}, None), ({"is_restricted": True}, True), ({"is_restricted": False}, False)],
+)
+def test_a_model_says_in_dbt_s_meta_whether_it_is_restricted(meta, expected):
+    node = {
+        "unique_id": "model.a", "schema": "gold", "name": "a", "description": "", "columns": {},
+        "depends_on": {"nodes": []}, "config": {"meta": meta},
+    }  # fmt: skip
+    assert Model.of(node).is_restricted is expected
+
+
 def test_it_holds_views_of_silver_and_gold_with_their_descriptions(settings, versions):
     path = build_curated_database(settings, MODELS, versions)
     # As Excel or DBeaver opens it: a plain DuckDB, no extension, no Delta.

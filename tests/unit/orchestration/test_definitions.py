@@ -76,7 +76,9 @@ def test_the_assets_are_those_that_people_have_linked_to(graph):
     assert listed == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("model", ["observation", "datastream", "position"])
+@pytest.mark.parametrize(
+    "model", ["observation", "datastream", "datastream_restricted", "position"]
+)
 def test_silver_waits_for_every_telemetry_source(graph, contracts, model):
     parents = graph.get(dg.AssetKey(["silver", model])).parent_keys
     bronze = {key.path[-1] for key in parents if key.path[0] == "bronze"}

@@ -1,5 +1,14 @@
 -- Which initiatives deliver, and how far what they deliver is shared; and if it is not, why not.
-with delivered as (
+-- Of what may not be shared only how many series there are is told, not when the last of them was heard.
+with series as (
+    select source_id, datastream_id, is_mapped, last_time
+    from {{ ref('datastream') }}
+    union all
+    select source_id, datastream_id, is_mapped, cast(null as timestamp with time zone) as last_time
+    from {{ ref('datastream_restricted') }}
+),
+
+delivered as (
     select
         s.initiative_id,
         count(distinct s.source_id) as sources,
@@ -8,7 +17,7 @@ with delivered as (
         count(d.datastream_id) filter (where d.is_mapped) as datastreams_standardised,
         max(d.last_time) as last_time
     from {{ ref('source') }} s
-    left join {{ ref('datastream') }} d on d.source_id = s.source_id
+    left join series d on d.source_id = s.source_id
     group by s.initiative_id
 ),
 

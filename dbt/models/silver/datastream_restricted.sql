@@ -1,0 +1,3 @@
+{{ config(follows='bronze.telemetry') }}
+
+{{ datastreams(is_shareable=false) }}

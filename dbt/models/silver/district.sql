@@ -1,0 +1,4 @@
+select distinct
+    district_id,
+    name
+from {{ source('reference', 'district_edges') }}
