@@ -8,11 +8,11 @@ with delivered as (
         channel,
         min(phenomenon_time) as first_time,
         max(phenomenon_time) as last_time,
-        arg_max(longitude, phenomenon_time) filter (where longitude is not null) as longitude,
-        arg_max(latitude, phenomenon_time) filter (where latitude is not null) as latitude
+        max_by(longitude, phenomenon_time) filter (where longitude is not null) as longitude,
+        max_by(latitude, phenomenon_time) filter (where latitude is not null) as latitude
     from {{ source('bronze', 'telemetry') }}
     where {{ is_news(plan) }}
-    group by all
+    group by source_id, device, channel
 ),
 
 {% if plan.full %}
@@ -25,8 +25,8 @@ seen as (
         channel,
         min(first_time) as first_time,
         max(last_time) as last_time,
-        arg_max(longitude, last_time) filter (where longitude is not null) as longitude,
-        arg_max(latitude, last_time) filter (where latitude is not null) as latitude
+        max_by(longitude, last_time) filter (where longitude is not null) as longitude,
+        max_by(latitude, last_time) filter (where latitude is not null) as latitude
     from (
         select * from delivered
         union all
@@ -34,7 +34,7 @@ seen as (
         from {{ this }}
         where not {{ is_reset_source(plan) }}
     )
-    group by all
+    group by source_id, device, channel
 ),
 {% endif %}
 
@@ -51,7 +51,7 @@ mapped as (
     left join {{ source('reference', 'mappings') }} m
         on m.source_id = seen.source_id
         and m.channel = seen.channel
-        and (m.device_pattern = '.*' or regexp_full_match(seen.device, m.device_pattern))
+        and (m.device_pattern = '.*' or {{ matches_whole('seen.device', 'm.device_pattern') }})
     left join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 )
 
