@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SPARK  := .venv-spark
 HOME_DIR := $(or $(SJOSTAD_HOME),$(CURDIR)/.sjostad)
 PORT   ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui docs test test-fast listing lint format types lock clean
+.PHONY: help setup run ui docs test test-fast test-spark listing lint format types lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +39,14 @@ test: lint ## Everything CI runs: lint, types, import directions, all tests
 test-fast: setup ## The unit tests that take seconds
 	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit
 
+$(SPARK)/.ready: requirements-spark.lock
+	@test -x $(SPARK)/bin/python || $(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement $<
+	@touch $@
+
+test-spark: setup $(SPARK)/.ready ## Build the sample city on a Spark engine too, and compare every row (1.2 GB to install)
+	@SJOSTAD_SPARK=$(SPARK) $(BIN)/python -m pytest tests/spark
+
 listing: setup ## Write the tables of protocols and formats in docs/sources.md anew
 	@$(BIN)/python -m ingestion.listing
 
@@ -54,6 +63,8 @@ format: setup ## Format the code
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	uv pip compile requirements-spark.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements-spark.lock
 
 clean: ## Remove the lake, the environment and caches
-	rm -rf .sjostad $(VENV) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .sjostad $(VENV) $(SPARK) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

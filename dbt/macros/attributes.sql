@@ -12,3 +12,13 @@
 {% macro attribute_of(attributes, key) -%}
   {{ json_text(attributes, '$.' ~ key) }}
 {%- endmacro %}
+
+
+{# Whether a regular expression matches a whole text. #}
+{% macro matches_whole(text, pattern) -%}
+  {{ adapter.dispatch('matches_whole', 'sjostad')(text, pattern) }}
+{%- endmacro %}
+
+{% macro duckdb__matches_whole(text, pattern) -%}
+  regexp_full_match({{ text }}, {{ pattern }})
+{%- endmacro %}

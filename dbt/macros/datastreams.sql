@@ -9,6 +9,7 @@
 {% macro datastreams(is_shareable) %}
 {% set plan = lake_plan() %}
 {% set place = ['longitude', 'latitude'] if is_shareable else [] %}
+{% set columns = ['source_id', 'device', 'channel', 'first_time', 'last_time'] + place %}
 
 with kept as (
     select source_id from {{ source('reference', 'sources') }} where is_shareable = {{ is_shareable }}
@@ -20,7 +21,7 @@ delivered as (
         device,
         channel,
         {% for degrees in place -%}
-        arg_max({{ degrees }}, phenomenon_time) filter (where {{ degrees }} is not null) as {{ degrees }},
+        max_by({{ degrees }}, phenomenon_time) filter (where {{ degrees }} is not null) as {{ degrees }},
         {% endfor -%}
         min(phenomenon_time) as first_time,
         max(phenomenon_time) as last_time
@@ -38,17 +39,16 @@ seen as (
         device,
         channel,
         {% for degrees in place -%}
-        arg_max({{ degrees }}, last_time) filter (where {{ degrees }} is not null) as {{ degrees }},
+        max_by({{ degrees }}, last_time) filter (where {{ degrees }} is not null) as {{ degrees }},
         {% endfor -%}
         min(first_time) as first_time,
         max(last_time) as last_time
     from (
-        select * from delivered
-        union all by name
-        select {{ (['source_id', 'device', 'channel', 'first_time', 'last_time'] + place) | join(', ') }}
-        from {{ this }}
+        select {{ columns | join(', ') }} from delivered
+        union all
+        select {{ columns | join(', ') }} from {{ this }}
         where not {{ is_reset_source(plan) }} and source_id in (select source_id from kept)
-    )
+    ) told
     group by source_id, device, channel
 ),
 {% endif %}
@@ -66,7 +66,7 @@ mapped as (
     left join {{ source('reference', 'mappings') }} m
         on m.source_id = seen.source_id
         and m.channel = seen.channel
-        and (m.device_pattern = '.*' or regexp_full_match(seen.device, m.device_pattern))
+        and (m.device_pattern = '.*' or {{ matches_whole('seen.device', 'm.device_pattern') }})
     left join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 )
 

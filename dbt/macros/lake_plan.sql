@@ -4,12 +4,17 @@
     skip        nothing upstream has moved; leave the table alone
     partitions  partition dates to replace, as ISO text; none for everything
     marks       how far upstream this build will have come
-    news        for followers of bronze: source_id, since and upto batch, is_reset
+    news        for followers of bronze: source_id, since and upto batch, is_reset; none for all rows
     in_parts    the rows are built part by part
     is_first    nothing that is there can be built upon
     window      partitions that the rows of those are made from; none for everything
 #}
 {% macro lake_plan() %}
+  {{ return(adapter.dispatch('lake_plan', 'sjostad')()) }}
+{% endmacro %}
+
+
+{% macro duckdb__lake_plan() %}
   {% set follows = model.config.get('follows') %}
   {% if not execute or not follows %}
     {{ return({'full': true, 'skip': false, 'partitions': none, 'marks': {}, 'news': []}) }}

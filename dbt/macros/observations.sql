@@ -17,7 +17,7 @@
 -- What a row's datastream is and means is looked up once for each datastream, and rows are sorted
 -- by its number: by the id it would take twice as long.
 with mapped as (
-    select {{ datastream_id() }} as datastream_id, t.*, u.factor, u."offset", u.canonical_unit
+    select {{ datastream_id() }} as datastream_id, t.*, u.factor, u.offset, u.canonical_unit
     {{ from_mapped(delivered, is_shareable) }}
 ),
 
@@ -69,9 +69,12 @@ revisions as (
 )
 
 select {{ columns | join(', ') }}
-from revisions
-qualify row_number() over (
-    partition by number, phenomenon_time order by {{ newest_first() }}, age desc
-) = 1
+from (
+    select
+        *,
+        row_number() over (partition by number, phenomenon_time order by {{ newest_first() }}, age desc) as nth
+    from revisions
+) ranked
+where nth = 1
 order by partition_date, number, phenomenon_time
 {% endmacro %}

@@ -1,5 +1,5 @@
 {#
-  The rows of a relation with northing_m and easting_m in SWEREF 99 18 00 (EPSG:3011), from their
+  The rows of a relation with northing_m, easting_m and what they were reckoned by, in SWEREF 99 18 00 (EPSG:3011), from their
   longitude and latitude in degrees: a Gauss-Krüger projection of GRS 80 around 18° east, scale 1,
   150 km added to the east. In SQL, so that every engine makes the same of it.
 
@@ -23,7 +23,7 @@
     49561 * n ** 4 / 161280,
 ] -%}
 select
-    * exclude (_phi, _lambda, _sin, _star, _xi, _eta),
+    *,
     round({{ axis }} * (_xi
         {%- for wave in waves %} + {{ wave }} * sin({{ 2 * loop.index }} * _xi) * cosh({{ 2 * loop.index }} * _eta)
         {%- endfor %}), 2) as northing_m,

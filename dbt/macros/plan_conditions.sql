@@ -1,8 +1,8 @@
 {# The condition that picks the bronze rows past a plan's marks, of a table or its alias. #}
 {% macro is_news(plan, of='telemetry') -%}
-  (false{% for item in plan.news %}
+  {% if plan.news is none %}true{% else %}(false{% for item in plan.news %}
     or ({{ of }}.source_id = '{{ item.source_id }}'
-      and {{ of }}._batch > {{ item.since }} and {{ of }}._batch <= {{ item.upto }}){% endfor %})
+      and {{ of }}._batch > {{ item.since }} and {{ of }}._batch <= {{ item.upto }}){% endfor %}){% endif %}
 {%- endmacro %}
 
 

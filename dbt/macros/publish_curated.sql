@@ -3,6 +3,12 @@
   model or a test failed, or was left out because of that, leaves the last file in place.
 #}
 {% macro publish_curated(results) %}
+  {{ return(adapter.dispatch('publish_curated', 'sjostad')(results)) }}
+{% endmacro %}
+
+{% macro spark__publish_curated(results) %}{% endmacro %}
+
+{% macro duckdb__publish_curated(results) %}
   {% if execute and flags.WHICH in ('build', 'run') %}
     {% set well = ['success', 'pass', 'warn', 'no-op'] %}
     {% set bad = results | map(attribute='status') | map('string') | reject('in', well) | list %}

@@ -48,7 +48,7 @@ from (
         datastream_id,
         {{ utc_hour("ended - interval '1' microsecond") }} as hour_start,
         increase,
-        coalesce(ended <= started + interval '1' hour and increase is not null, false) as is_told
+        case when ended <= started + interval '1' hour and increase is not null then true else false end as is_told
     from steps
     union all
     select datastream_id, {{ utc_hour('started') }}, null, false

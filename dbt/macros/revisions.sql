@@ -10,7 +10,7 @@ join {{ source('reference', 'sources') }} s
 join {{ source('reference', 'mappings') }} m
     on m.source_id = t.source_id
     and m.channel = t.channel
-    and (m.device_pattern = '.*' or regexp_full_match(t.device, m.device_pattern))
+    and (m.device_pattern = '.*' or {{ matches_whole('t.device', 'm.device_pattern') }})
 join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 {% endmacro %}
 
@@ -18,7 +18,7 @@ join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
 {# The id of a bronze row's datastream, and its value in the canonical unit. #}
 {% macro datastream_id() -%} t.source_id || '/' || t.device || '/' || t.channel {%- endmacro %}
 
-{% macro canonical_result() -%} round(t.value * u.factor + u."offset", 9) {%- endmacro %}
+{% macro canonical_result() -%} round(t.value * u.factor + u.offset, 9) {%- endmacro %}
 
 
 {#
@@ -27,7 +27,7 @@ join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
   value to compare; and as columns to sort by, newest first, which is half the work.
 #}
 {% macro revision_order() -%}
-  (coalesce(result_time, timestamptz '0001-01-01'), _received_at, _batch, _row)
+  (coalesce(result_time, {{ instant('0001-01-01 00:00:00+00') }}), _received_at, _batch, _row)
 {%- endmacro %}
 
 {% macro newest_first() -%}
@@ -93,9 +93,9 @@ select
     any_value(r.source_id) as source_id,
     any_value(r.device) as device,
     any_value(r.rollover) as rollover,
-    arg_max(r.result, {{ revision_order() }}) as result,
-    arg_max(r.quality, {{ revision_order() }}) as quality,
-    arg_max(r._delivery, {{ revision_order() }}) as delivery
+    max_by(r.result, {{ revision_order() }}) as result,
+    max_by(r.quality, {{ revision_order() }}) as quality,
+    max_by(r._delivery, {{ revision_order() }}) as delivery
 from of_days r
 join moments m
     on m.datastream_id = r.datastream_id and m.day = r.day and r._received_at <= m.known_from

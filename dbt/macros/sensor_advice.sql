@@ -1,6 +1,6 @@
 {# A number for a sentence: at most so many decimals, with the mark of its language before them. #}
 {% macro written(number, decimals=0, mark='.') -%}
-  replace(cast(cast(round({{ number }}, {{ decimals }}) as decimal(18, {{ decimals }})) as varchar), '.', '{{ mark }}')
+  replace(cast(cast(round({{ number }}, {{ decimals }}) as decimal(18, {{ decimals }})) as string), '.', '{{ mark }}')
 {%- endmacro %}
 
 

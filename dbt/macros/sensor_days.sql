@@ -56,8 +56,7 @@ sensors as (
 
 days as (
     select
-        s.* exclude (first_date, newest_date, first_time, due_until),
-        c.local_date,
+        s.*, c.local_date,
         c.starts_at as day_start,
         c.hours as hours_in_day,
         greatest(c.starts_at, s.first_time) as judged_from,
@@ -71,12 +70,14 @@ told as (
     select
         days.*,
         {{ seconds_between('days.judged_from', 'days.judged_until') }} as judged_s,
-        d.* exclude (datastream_id, local_date, partition_date),
+        d.readings, d.readings_usable, d.first_reading_at, d.last_reading_at, d.median_interval_s, d.longest_interval_s,
+        d.mean_value, d.median_value, d.value_at_start, d.value_at_end,
+        d.longest_flat_readings, d.median_step, d.greatest_steps, d.rollovers, d.resets,
         max(d.last_reading_at) over (
             partition by days.datastream_id order by days.local_date rows unbounded preceding
         ) as last_heard_at,
-        last_value(d.first_reading_at ignore nulls) over before_it as first_reading_before,
-        last_value(d.value_at_end ignore nulls) over before_it as value_before
+        {{ last_known('d.first_reading_at', 'before_it') }} as first_reading_before,
+        {{ last_known('d.value_at_end', 'before_it') }} as value_before
     from days
     left join {{ ref('sensor_day') }} d
         on d.datastream_id = days.datastream_id and d.local_date = days.local_date
@@ -89,7 +90,7 @@ told as (
 paced as (
     select
         *,
-        median(interval_s) over earlier as usual_interval_s,
+        {{ median_over('interval_s', 'earlier') }} as usual_interval_s,
         max(greatest(interval_s, longest_interval_s)) over earlier as longest_usual_interval_s,
         count(readings) over earlier as history_days
     from (

@@ -16,11 +16,11 @@
 with compared as (
     select
         *,
-        count(day_mean) over neighbours - case when day_mean is null then 0 else 1 end as neighbours,
+        (count(day_mean) over neighbours) - case when day_mean is null then 0 else 1 end as neighbours,
         {{ median_of_others('day_mean', ['source_id', 'district', 'observed_property_id', 'local_date']) }} as others_mean,
-        1.4826 * {{ median_deviation('day_mean') }} over neighbours as neighbours_spread,
+        1.4826 * {{ median_deviation_over('day_mean', 'neighbours') }} as neighbours_spread,
         {{ median_of_others('longest_flat_readings', ['source_id', 'district', 'observed_property_id', 'local_date']) }} as others_flat,
-        {{ median_of_others('greatest_steps[1]', ['source_id', 'district', 'observed_property_id', 'local_date']) }} as others_step
+        {{ median_of_others(greatest_of('greatest_steps'), ['source_id', 'district', 'observed_property_id', 'local_date']) }} as others_step
     from (
         select
             *,
@@ -48,15 +48,15 @@ differing as (
 usual as (
     select
         *,
-        median(share) over earlier as usual_share,
-        median(longest_flat_readings) over earlier as usual_flat,
-        {{ median_deviation('longest_flat_readings') }} over earlier as flat_deviation,
-        median(median_step) over earlier as usual_step,
-        median(greatest_steps[1]) over earlier as usual_greatest_step,
+        {{ median_over('share', 'earlier') }} as usual_share,
+        {{ median_over('longest_flat_readings', 'earlier') }} as usual_flat,
+        {{ median_deviation_over('longest_flat_readings', 'earlier') }} as flat_deviation,
+        {{ median_over('median_step', 'earlier') }} as usual_step,
+        {{ median_over(greatest_of('greatest_steps'), 'earlier') }} as usual_greatest_step,
         count(difference) over earlier as difference_days,
-        median(difference) over earlier as usual_difference,
-        1.4826 * median(change) over earlier as usual_change,
-        median(difference) over {{ earlier_days('datastream_id', 4, with_today=true) }} as recent_difference
+        {{ median_over('difference', 'earlier') }} as usual_difference,
+        1.4826 * {{ median_over('change', 'earlier') }} as usual_change,
+        {{ median_over('difference', earlier_days('datastream_id', 4, with_today=true)) }} as recent_difference
     from differing
     window earlier as {{ earlier_days('datastream_id') }}
 )

@@ -13,7 +13,7 @@ with trends as (
         local_date,
         observed_property_id,
         unit_id,
-        last_value(median_value ignore nulls) over of_late as battery,
+        {{ last_known('median_value', 'of_late') }} as battery,
         max(median_value) over earlier as battery_best,
         count(median_value) over of_late as days,
         regr_slope(median_value, {{ day_number('local_date') }}) over of_late as change_per_day
@@ -35,17 +35,22 @@ limits as (
     from trends
 )
 
-select
-    thing_id,
-    local_date,
-    battery,
-    unit_id as battery_unit_id,
-    battery_change,
-    coalesce(battery < battery_limit or battery + 14 * least(battery_change, 0) < battery_limit, false) as is_low
-from limits
-qualify row_number() over (
-    partition by thing_id, local_date order by is_low desc, observed_property_id, datastream_id
-) = 1
+select thing_id, local_date, battery, battery_unit_id, battery_change, is_low
+from (
+    select
+        *,
+        row_number() over (
+            partition by thing_id, local_date order by is_low desc, observed_property_id, datastream_id
+        ) as nth
+    from (
+        select
+            *,
+            unit_id as battery_unit_id,
+            coalesce(battery < battery_limit or battery + 14 * least(battery_change, 0) < battery_limit, false) as is_low
+        from limits
+    ) judged
+) ranked
+where nth = 1
 {% endmacro %}
 
 
@@ -57,7 +62,7 @@ select
     uplinks_received,
     uplinks_lost,
     uplinks_lost / (uplinks_received + uplinks_lost) as loss_share,
-    greatest(0.1, coalesce(2 * median(uplinks_lost / (uplinks_received + uplinks_lost)) over {{ earlier_days('thing_id') }}, 0))
+    greatest(0.1, coalesce(2 * {{ median_over('uplinks_lost / (uplinks_received + uplinks_lost)', earlier_days('thing_id')) }}, 0))
         as loss_threshold
 from {{ ref('uplinks_daily') }}
 {% endmacro %}

@@ -25,7 +25,7 @@ measured as (
         o.name as source_name,
         coalesce(u.symbol, '') as unit_symbol,
         coalesce(bu.symbol, '') as battery_unit_symbol,
-        cast({{ stockholm_date('h.last_heard_at') }} as varchar) as silent_since,
+        cast({{ stockholm_date('h.last_heard_at') }} as string) as silent_since,
         coalesce(h.readings, 0) as received,
         coalesce(h.readings_usable, 0) as usable,
         greatest(1, floor(h.silent_s / 86400)) as silent_days,
@@ -55,9 +55,7 @@ measured as (
 )
 
 select
-    * exclude (resets, rollovers),
-    resets_seen as resets,
-    rollovers_seen as rollovers,
+    *,
     readings is null and silent_s > coalesce(
         greatest(3600, 3 * pace_s), greatest(86400, 3 * longest_usual_interval_s), 86400) as silent,
     resets_seen > 0 as reset,

@@ -8,7 +8,7 @@
 #}
 {% macro with_sun(relation) %}
 select
-    * exclude (_days, _anomaly, _ecliptic, _tilt, _ascension, _declination),
+    *,
     degrees(asin(
         sin(radians(latitude)) * sin(_declination)
         + cos(radians(latitude)) * cos(_declination)
@@ -27,8 +27,8 @@ from (
         from (
             select
                 *,
-                {{ seconds_between("timestamptz '2000-01-01 12:00:00+00'", 'instant') }} / 86400 as _days,
-                radians(357.528 + 0.9856003 * ({{ seconds_between("timestamptz '2000-01-01 12:00:00+00'", 'instant') }} / 86400))
+                {{ seconds_between(instant('2000-01-01 12:00:00+00'), 'instant') }} / 86400 as _days,
+                radians(357.528 + 0.9856003 * ({{ seconds_between(instant('2000-01-01 12:00:00+00'), 'instant') }} / 86400))
                     as _anomaly
             from {{ relation }}
         ) in_days

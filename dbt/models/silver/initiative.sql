@@ -8,7 +8,7 @@ select
     i.domain
 from {{ source('reference', 'initiatives') }} i
 join (
-    select initiative_id, arg_max(step, valid_from) as step, min(valid_from) as started_on
+    select initiative_id, max_by(step, valid_from) as step, min(valid_from) as started_on
     from {{ ref('initiative_step') }}
     group by initiative_id
 ) s on s.initiative_id = i.initiative_id

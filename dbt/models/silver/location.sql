@@ -10,8 +10,8 @@ delivered as (
     select
         source_id,
         device,
-        arg_max(longitude, last_time) filter (where longitude is not null) as longitude,
-        arg_max(latitude, last_time) filter (where latitude is not null) as latitude
+        max_by(longitude, last_time) filter (where longitude is not null) as longitude,
+        max_by(latitude, last_time) filter (where latitude is not null) as latitude
     from {{ ref('datastream') }}
     group by source_id, device
 ),

@@ -36,11 +36,15 @@ revisions as (
 
 newest as (
     select {{ columns | join(', ') }}
-    from revisions
-    qualify row_number() over (
-        partition by thing_id, phenomenon_time
-        order by {{ newest_first() }}, age desc
-    ) = 1
+    from (
+        select
+            *,
+            row_number() over (
+                partition by thing_id, phenomenon_time order by {{ newest_first() }}, age desc
+            ) as nth
+        from revisions
+    ) ranked
+    where nth = 1
 ),
 
 projected as (

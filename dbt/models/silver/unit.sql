@@ -6,7 +6,7 @@ select
     quantity,
     canonical_unit as canonical_unit_id,
     factor,
-    "offset" as offset_to_canonical,
+    u.offset as offset_to_canonical,
     unece_code,
     qudt_iri
-from {{ source('reference', 'units') }}
+from {{ source('reference', 'units') }} u

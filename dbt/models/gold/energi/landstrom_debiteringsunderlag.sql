@@ -65,7 +65,7 @@ versions as (
         any_value(source_id) as source_id,
         any_value(device) as device,
         any_value(energy_kwh) as energy_kwh,
-        arg_min(delivery, moment) as delivery,
+        min_by(delivery, moment) as delivery,
         min(known_from) as known_from,
         case when not bool_or(next_moment is null) then max(next_moment) end as known_to
     from islands

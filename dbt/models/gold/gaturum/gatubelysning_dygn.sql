@@ -67,7 +67,7 @@ days as (
 ),
 
 faults as (
-    select thing_id, local_date, sum(seconds) / 3600 as fault_h, arg_max(state, (seconds, state)) as fault
+    select thing_id, local_date, sum(seconds) / 3600 as fault_h, max_by(state, (seconds, state)) as fault
     from (
         select thing_id, local_date, state, sum(duration_s) as seconds
         from states
@@ -100,7 +100,7 @@ select
     t.name as lamp_name,
     t.street,
     t.district,
-    j.* exclude (thing_id, local_date, partition_date),
+    j.hours_in_day, j.known_h, j.burning_h, j.lit_by_day_h, j.dark_at_night_h, j.fault_h, j.fault,
     case
         when j.fault_h > 0 then 'fault'
         when j.lit_by_day_h >= 1 then 'lit_by_day'

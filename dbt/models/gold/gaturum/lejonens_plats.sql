@@ -66,9 +66,9 @@ newest as (
         sum(case when coalesce(phenomenon_time > last_inside, true) then 1 else 0 end)
             over (partition by thing_id) as fixes_outside,
         min(case when coalesce(phenomenon_time > last_inside, true) then phenomenon_time end)
-            over (partition by thing_id) as outside_since
+            over (partition by thing_id) as outside_since,
+        row_number() over (partition by thing_id order by phenomenon_time desc) as nth
     from compared
-    qualify row_number() over (partition by thing_id order by phenomenon_time desc) = 1
 )
 
 select
@@ -104,10 +104,10 @@ select
 from lions l
 left join (select source_id, max(last_seen) as as_of from heard group by source_id) c on c.source_id = l.source_id
 left join heard h on h.thing_id = l.thing_id
-left join newest n on n.thing_id = l.thing_id
+left join newest n on n.thing_id = l.thing_id and n.nth = 1
 left join {{ ref('location') }} p on p.thing_id = l.thing_id and p.origin = 'contract' and p.valid_to is null
 left join (
-    select thing_id, arg_max(result, phenomenon_time) as battery_v
+    select thing_id, max_by(result, phenomenon_time) as battery_v
     from readings
     where observed_property_id = 'battery_voltage'
     group by thing_id

@@ -1,10 +1,10 @@
 -- Where initiatives stood on the staircase at the end of each year, also on steps that nobody stood on.
 with years as (
-    select distinct year(valid_from) as year from {{ ref('initiative_step') }}
+    select min(year(valid_from)) as first, max(year(valid_from)) as last from {{ ref('initiative_step') }}
 ),
 
 ends as (
-    select {{ each_of('min(year)', 'max(year)') }} as year from years
+    select {{ each_of('first', 'last') }} as year from years
 ),
 
 steps as (

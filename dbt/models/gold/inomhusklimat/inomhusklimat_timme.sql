@@ -55,7 +55,7 @@ known as (
         m.building_id,
         m.hour_start,
         {% for property in ['air_temperature', 'wind_speed'] -%}
-        arg_max(
+        max_by(
             case when w.property = '{{ property }}' then w.result end,
             case when w.property = '{{ property }}' then (w.phenomenon_time, {{ revision_order() }}) end
         ) as {{ property }},

@@ -13,8 +13,8 @@ with readings as (
         o.quality,
         case
             when o.result_text is not null then o.result_text
-            when o.result = floor(o.result) then cast(cast(o.result as bigint) as varchar)
-            else cast(o.result as varchar)
+            when o.result = floor(o.result) then cast(cast(o.result as bigint) as string)
+            else cast(o.result as string)
         end as state
     from {{ ref('observation') }} o
     join {{ ref('datastream') }} d on d.datastream_id = o.datastream_id

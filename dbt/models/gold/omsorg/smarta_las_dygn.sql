@@ -41,7 +41,7 @@ locks as (
         local_date,
         count(*) filter (where event = 'öppnat') as openings,
         count(*) filter (where event = 'nekat') as refused,
-        arg_max(battery, phenomenon_time) filter (where battery is not null) < {{ low_percent }} as is_low
+        max_by(battery, phenomenon_time) filter (where battery is not null) < {{ low_percent }} as is_low
     from of_days
     group by care_area, local_date, thing_id
 ),

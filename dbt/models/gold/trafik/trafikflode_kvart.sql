@@ -30,12 +30,17 @@ with intervals as (
 -- Nothing counts twice: what begins before an earlier interval has ended is left out.
 apart as (
     select *
-    from intervals
-    qualify coalesce(started >= max(ended) over (
-        partition by thing_id, observed_property_id, quarter_start
-        order by started, ended
-        rows between unbounded preceding and 1 preceding
-    ), true)
+    from (
+        select
+            *,
+            max(ended) over (
+                partition by thing_id, observed_property_id, quarter_start
+                order by started, ended
+                rows between unbounded preceding and 1 preceding
+            ) as ended_before
+        from intervals
+    ) in_order
+    where coalesce(started >= ended_before, true)
 ),
 
 measured as (

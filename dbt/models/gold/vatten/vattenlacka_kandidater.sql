@@ -40,7 +40,7 @@ usual as (
     from nights n
     left join nights e
         on e.zone = n.zone and e.night < n.night
-        and e.night >= {{ dbt.dateadd('day', -nights_looked_at, 'n.night') }}
+        and e.night >= n.night - {{ nights_looked_at }}
     group by n.zone, n.night
 ),
 
