@@ -39,7 +39,7 @@ from lakehouse.settings import PROJECT, Settings
 SIZES = (1_000_000, 10_000_000, 50_000_000)
 DAY = 1_000_000
 ROUNDS = 5
-_MODELS = ("--select", "+observations_daily", "+states_hourly")
+MODELS = ("--select", "+observations_daily", "+states_hourly")
 
 
 def lake_of(folder: Path) -> Settings:
@@ -59,7 +59,7 @@ def build(folder: Path) -> tuple[int, float]:
     ]
     manifest = dbtRunner().invoke(["parse", *quietly]).result
     began = time.perf_counter()
-    done = dbtRunner(manifest=manifest).invoke(["run", *_MODELS, *quietly])
+    done = dbtRunner(manifest=manifest).invoke(["run", *MODELS, *quietly])
     seconds = time.perf_counter() - began
     assert done.success, done.exception or done.result
     hours = delta.open_table(tables.model(settings, "gold", "observations_hourly"))
@@ -127,7 +127,9 @@ def _script(folder: Path, columns: str) -> tuple[int, float]:
     return int(rows), time.perf_counter() - began
 
 
-def _apart(way: Callable[[Path], tuple[int, float]], folder: Path) -> tuple[int, float, float]:
+def in_a_process(
+    way: Callable[[Path], tuple[int, float]], folder: Path
+) -> tuple[int, float, float]:
     """Rows, seconds and peak memory in MiB of a way, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.model", way.__name__, str(folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -145,7 +147,7 @@ def _more(home: Path, folder: Path, first: int, shift: float) -> tuple[float, fl
     copy = folder / "copy"
     shutil.copytree(home, copy, copy_function=lambda a, b: Path(b).hardlink_to(a))
     observations.land(lake_of(copy), first, first + DAY, shift=shift, when=observations.DAYS)
-    _, seconds, peak = _apart(build, copy)
+    _, seconds, peak = in_a_process(build, copy)
     shutil.rmtree(copy)
     return seconds, peak
 
@@ -167,7 +169,7 @@ def main(sizes: tuple[int, ...]) -> None:
             observations.land(settings, 0, size, when=observations.DAYS)
         whole = _everything(homes[sizes[-1]], sizes[-1])
         for size in sizes[:-1]:
-            _apart(build, homes[size])
+            in_a_process(build, homes[size])
         cases = {f"a day more into {size:,} rows": (homes[size], size, 0.0) for size in sizes}
         last = sizes[-1]
         cases[f"a changed day of {last:,}"] = (homes[last], last // DAY // 2 * DAY, 0.5)
@@ -196,7 +198,7 @@ def _everything(home: Path, size: int) -> float:
     for _ in range(ROUNDS):
         _emptied(home)
         for title, way in ways.items():
-            found[title].append(_apart(way, home))
+            found[title].append(in_a_process(way, home))
     whole = median(seconds for _, seconds, _ in found["dbt, silver and gold in Delta"])
     for title, results in found.items():
         rows, seconds, peak = (median(column) for column in zip(*results, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,9 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 CURTAIN = datetime(2025, 1, 1, tzinfo=UTC)
 AFTER = (NEW_YEAR, CURTAIN, NEW_YEAR + timedelta(days=3))
 QUARTER = timedelta(minutes=15)
+CUTS = int(os.environ.get("SJOSTAD_CUTS", "9"))
+"""Deliveries at least that are built one after the other, before everything is built anew."""
+DELIVERIES_AT_LEAST = 3
 
 
 def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -65,13 +69,13 @@ deliveries = st.lists(
         st.tuples(st.just(AIR), st.lists(air, min_size=1, max_size=10)),
         st.tuples(st.just(LAMPS), st.lists(uplinks, min_size=1, max_size=10)),
     ),
-    min_size=3,
+    min_size=DELIVERIES_AT_LEAST,
     max_size=5,
 )
 
 
 @settings(
-    max_examples=3,
+    max_examples=max(1, CUTS // DELIVERIES_AT_LEAST),
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would take many minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -14,6 +14,7 @@ with readings as (
         o.phenomenon_time,
         o.result,
         o.quality,
+        o.partition_date,
         d.aggregation,
         d.unit_id,
         d.rollover
@@ -46,6 +47,7 @@ stood as (
     group by datastream_id, hour_start
 ),
 
+-- What counts in its own hour asks nothing of the days beside it.
 counted as (
     select
         datastream_id,
@@ -60,6 +62,7 @@ counted as (
         {{ vector_parts('result', "quality = 'good' and aggregation = 'vector_mean'") }},
         avg(power(10, result / 10)) filter (where quality = 'good' and aggregation = 'energetic_mean') as mean_energy
     from readings
+    where {{ in_partitions(plan) }}
     group by datastream_id, hour_start
 ),
 
