@@ -26,7 +26,6 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
@@ -241,6 +240,8 @@ def rows_where(table: DeltaTable, column: str, value: str, columns: Sequence[str
         value: What it must be.
         columns: What is wanted of the rows.
     """
+    import pyarrow.dataset as pads
+
     files = pa.table(table.get_add_actions(flatten=True))
     if f"min.{column}" in files.column_names:
         low, high = files[f"min.{column}"].to_pylist(), files[f"max.{column}"].to_pylist()

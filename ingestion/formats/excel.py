@@ -17,7 +17,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 import duckdb
-import openpyxl
 
 from ingestion.archives import entries
 from ingestion.deliveries import Member
@@ -90,6 +89,8 @@ def sheets(member: Member) -> list[str]:
     Raises:
         DeliveryRefused: It is no workbook that can be read.
     """
+    import openpyxl
+
     _require_workbook(member)
     try:
         with member.path.open("rb") as file:
@@ -101,6 +102,8 @@ def sheets(member: Member) -> list[str]:
 
 def sheet(member: Member, name: str | None) -> Iterator[tuple[object, ...]]:
     """The rows of a sheet, as a stream; every way a workbook can be bad becomes a refusal."""
+    import openpyxl
+
     _require_workbook(member)
     try:
         with member.path.open("rb") as file:

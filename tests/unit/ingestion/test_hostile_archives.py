@@ -19,6 +19,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from ingestion import archives
@@ -139,7 +140,7 @@ def test_a_million_parts_in_a_workbook(lake, monkeypatch):
     """They are counted before zipfile or openpyxl makes an object of each."""
     parts = zip_of_many(b"a.xml", 1_000_000, b"", 0, 0)
     path = lake.deliver("a.xlsx", b"".join(parts))
-    for opens in (excel.zipfile, "ZipFile"), (excel.openpyxl, "load_workbook"):
+    for opens in (excel.zipfile, "ZipFile"), (openpyxl, "load_workbook"):
         monkeypatch.setattr(*opens, None)
     contract = lake.source(
         columns=[column("v", "active_power", "kW")],
