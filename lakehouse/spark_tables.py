@@ -7,6 +7,7 @@ given to it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -24,7 +25,9 @@ _TYPES: Final[Mapping[pa.DataType, str]] = {
 }
 
 
-def statements(settings: Settings, contracts: Contracts, root: str | None = None) -> Iterator[str]:
+def statements(
+    settings: Settings, contracts: Contracts, root: str | None = None, built: Path | None = None
+) -> Iterator[str]:
     """SQL that names bronze and the reference tables in Spark, to be run in this order.
 
     Args:
@@ -32,6 +35,8 @@ def statements(settings: Settings, contracts: Contracts, root: str | None = None
         contracts: Its sources; those that have delivered nothing yet have no table.
         root: Where the engine finds the lake, such as `abfss://lake@account.dfs.core.windows.net`,
             if it is another place than here.
+        built: Where Spark's silver and gold lie, if they are on this machine: an engine that
+            forgets tables with the session can build upon them only if they are named as well.
     """
     lake = root.rstrip("/") if root else settings.lake.absolute().as_uri()
     yield "create schema if not exists bronze"
@@ -40,6 +45,11 @@ def statements(settings: Settings, contracts: Contracts, root: str | None = None
     delivered = [name for layer, name in there if layer == "bronze" and name in contracts.sources]
     yield from (_table("reference", name, lake) for layer, name in there if layer == "reference")
     yield from (_table("bronze", source_id, lake) for source_id in delivered)
+    if built is not None:
+        for layer in ("silver", "gold"):
+            yield f"create schema if not exists {layer}"
+            for log in sorted(built.glob(f"{layer}/*/_delta_log")):
+                yield _table(layer, log.parent.name, built.absolute().as_uri())
     yield f"create or replace view bronze.telemetry as {' union all '.join(_rows(delivered))}"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +29,15 @@ def spark_tables(
         str | None,
         typer.Option(
             "--to",
-            help="With --vars: the folder for silver and gold; the engine's own when omitted.",
+            help="With --vars: the folder for silver and gold, a path of this machine or a URL; "
+            "the engine's own when omitted.",
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="With --vars: build only from this day on, the earliest with something new.",
         ),
     ] = None,
     contracts: ContractsOption = None,
@@ -38,8 +48,12 @@ def spark_tables(
     Example: `sjostad spark-tables --root abfss://lake@account.dfs.core.windows.net > tables.sql`
     """
     settings, known = lake(contracts, None, home)
-    said = list(statements(settings, known, root))
+    is_here = to is not None and "://" not in to
+    said = list(statements(settings, known, root, Path(str(to)) if is_here else None))
     if as_vars:
-        typer.echo(json.dumps({"register": said} | ({"spark_location": to} if to else {})))
+        place = Path(str(to)).absolute().as_uri() if is_here else to
+        given = {"spark_location": place, "since": since and since.date().isoformat()}
+        found = {name: value for name, value in given.items() if value}
+        typer.echo(json.dumps({"register": said} | found))
     else:
         typer.echo("".join(f"{statement};\n" for statement in said), nl=False)

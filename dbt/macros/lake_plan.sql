@@ -6,6 +6,8 @@
     marks       how far upstream this build will have come
     news        for followers of bronze: source_id, since and upto batch, is_reset; none for all rows
     in_parts    the rows are built part by part
+    first       if they are not: the partition from which on they are built, and
+    before      the one from which on they are made of other rows; none for everything
     is_first    nothing that is there can be built upon
     window      partitions that the rows of those are made from; none for everything
 #}

@@ -33,6 +33,8 @@
     {%- set told = instant or column %}
     {%- set kind = 'timestamptz' if instant else 'date' %}
     and {{ told }} >= cast(getvariable('{{ start }}') as {{ kind }}) and {{ told }} < cast(getvariable('{{ end }}') as {{ kind }})
+  {%- elif plan.get(start) %}
+    and {{ instant or column }} >= {{ instant_of(plan[start] ~ ' 00:00:00+00') if instant else "date '" ~ plan[start] ~ "'" }}
   {%- endif %}
 {%- endmacro %}
 

@@ -27,7 +27,7 @@ join {{ source('reference', 'units') }} u on u.ucum_code = m.ucum_code
   value to compare; and as columns to sort by, newest first, which is half the work.
 #}
 {% macro revision_order() -%}
-  (coalesce(result_time, {{ instant('0001-01-01 00:00:00+00') }}), _received_at, _batch, _row)
+  (coalesce(result_time, {{ instant_of('0001-01-01 00:00:00+00') }}), _received_at, _batch, _row)
 {%- endmacro %}
 
 {% macro newest_first() -%}

@@ -27,8 +27,8 @@ from (
         from (
             select
                 *,
-                {{ seconds_between(instant('2000-01-01 12:00:00+00'), 'instant') }} / 86400 as _days,
-                radians(357.528 + 0.9856003 * ({{ seconds_between(instant('2000-01-01 12:00:00+00'), 'instant') }} / 86400))
+                {{ seconds_between(instant_of('2000-01-01 12:00:00+00'), 'instant') }} / 86400 as _days,
+                radians(357.528 + 0.9856003 * ({{ seconds_between(instant_of('2000-01-01 12:00:00+00'), 'instant') }} / 86400))
                     as _anomaly
             from {{ relation }}
         ) in_days

@@ -35,11 +35,11 @@
 
 
 {# An instant that is known: text such as 2026-10-25 01:00:00+00. #}
-{% macro instant(text) -%}
-  {{ adapter.dispatch('instant', 'sjostad')(text) }}
+{% macro instant_of(text) -%}
+  {{ adapter.dispatch('instant_of', 'sjostad')(text) }}
 {%- endmacro %}
 
-{% macro duckdb__instant(text) -%}
+{% macro duckdb__instant_of(text) -%}
   timestamptz '{{ text }}'
 {%- endmacro %}
 

@@ -11,7 +11,7 @@
   timestamp_micros((unix_micros({{ instant }}) div 900000000) * 900000000)
 {%- endmacro %}
 
-{% macro spark__instant(text) -%}
+{% macro spark__instant_of(text) -%}
   timestamp '{{ text }}'
 {%- endmacro %}
 
