@@ -111,6 +111,16 @@ def main(sizes: tuple[int, ...]) -> None:
                     f"{size:>12,} rows  {title:14} {seconds:7.1f} s {seconds / first:5.2f}  "
                     f"{peak:6.0f} MiB"
                 )
+            weights = (f"{layer} {_bytes_in(home, layer) / size:.1f}" for layer in _LAYERS)
+            print(f"{size:>12,} rows  bytes a reading: {', '.join(weights)}")
+
+
+_LAYERS = ("bronze", "silver", "gold")
+
+
+def _bytes_in(home: Path, layer: str) -> int:
+    files = (lake_of(home).lake / layer).rglob("*.parquet")
+    return sum(file.stat().st_size for file in files)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ MISTAKES = [
     ),
     pytest.param(
         LOCKS,
-        "arg_max(battery, phenomenon_time) filter (where battery is not null)",
+        "max_by(battery, phenomenon_time) filter (where battery is not null)",
         "min(battery)",
         {"a_lock_is_one_lock_however_often_it_is_told_of"},
         id="a battery that was changed is still low",
