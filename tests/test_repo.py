@@ -72,6 +72,14 @@ def test_models_are_written_for_more_than_one_engine():
     assert found == {}
 
 
+def test_what_one_engine_says_in_its_own_words_the_other_says_too():
+    text = "".join(path.read_text("utf-8") for path in DBT.glob("macros/**/*.sql"))
+    asked = set(re.findall(r"adapter\.dispatch\('(\w+)', 'sjostad'\)", text))
+    assert len(asked) > 20
+    for engine in ("duckdb", "spark"):
+        assert asked - set(re.findall(rf"macro {engine}__(\w+)\(", text)) == set(), engine
+
+
 def test_functions_stay_short_enough_to_read():
     long = {
         f"{name_of(path)}: {name}": lines

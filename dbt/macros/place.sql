@@ -1,7 +1,8 @@
 {#
-  The rows of a relation with northing_m, easting_m and what they were reckoned by, in SWEREF 99 18 00 (EPSG:3011), from their
+  The rows of a relation with northing_m and easting_m in SWEREF 99 18 00 (EPSG:3011), from their
   longitude and latitude in degrees: a Gauss-Krüger projection of GRS 80 around 18° east, scale 1,
-  150 km added to the east. In SQL, so that every engine makes the same of it.
+  150 km added to the east. In SQL, so that every engine makes the same of it. Columns that begin
+  with _ are steps on the way.
 
   Source: Lantmäteriet, "Gauss Conformal Projection (Transverse Mercator): Krüger's formulas".
 #}

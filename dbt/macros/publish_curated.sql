@@ -6,8 +6,6 @@
   {{ return(adapter.dispatch('publish_curated', 'sjostad')(results)) }}
 {% endmacro %}
 
-{% macro spark__publish_curated(results) %}{% endmacro %}
-
 {% macro duckdb__publish_curated(results) %}
   {% if execute and flags.WHICH in ('build', 'run') %}
     {% set well = ['success', 'pass', 'warn', 'no-op'] %}

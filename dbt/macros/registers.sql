@@ -48,6 +48,7 @@ from (
         datastream_id,
         {{ utc_hour("ended - interval '1' microsecond") }} as hour_start,
         increase,
+        -- No coalesce: one engine takes its type for another than that of the branches below.
         case when ended <= started + interval '1' hour and increase is not null then true else false end as is_told
     from steps
     union all

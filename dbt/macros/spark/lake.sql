@@ -4,8 +4,7 @@
   come since the last build only our own Delta writer knows, which keeps that in the log.
 #}
 {% macro spark__lake_plan() %}
-  {% set plan = {'full': true, 'skip': false, 'partitions': none, 'marks': {}, 'news': none, 'in_parts': false,
-                 'is_first': true, 'window': none, 'first': none, 'before': none} %}
+  {% set plan = {'full': true, 'partitions': none, 'news': none, 'first': none, 'before': none} %}
   {% if execute and is_built_since() %}
     {% set at = namespace(model=model, first=partition_date("date '" ~ var('since') ~ "'")) %}
     {% for _ in graph.nodes if at.model %}
@@ -92,6 +91,9 @@
 {% endmacro %}
 
 {% macro duckdb__open_lake() %}{% endmacro %}
+
+{# There is no curated database of what another engine has built. #}
+{% macro spark__publish_curated(results) %}{% endmacro %}
 
 {% macro spark__open_lake() %}
   {% if execute %}
