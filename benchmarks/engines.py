@@ -13,17 +13,16 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from benchmarks import observations
 from benchmarks.model import MODELS, build, in_a_process, lake_of
+from benchmarks.spark_server import serving
 from lakehouse.contracts import load_contracts
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT
@@ -50,20 +49,9 @@ def on_spark(home: Path) -> tuple[float, float]:
     settings = lake_of(home)
     told = list(statements(settings, load_contracts(settings.contracts)))
     given = {"register": told, "spark_location": (out / "lake").as_uri()}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (out / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [TOOLS / "sail", "spark", "server", "--port", str(port)], stdout=log, stderr=log
-        )
-    try:
-        _await(port, server)
-        _dbt(out, given, f"sc://127.0.0.1:{port}", settings.as_environment())
-        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text("ascii"))
-    finally:
-        server.terminate()
-        server.wait()
+    with serving(TOOLS, out / "server.log") as (address, process):
+        _dbt(out, given, address, settings.as_environment())
+        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text("ascii"))
     results = json.loads((out / "target" / "run_results.json").read_text("utf-8"))
     return float(results["elapsed_time"]), int(peak[1]) / 1024 if peak else 0.0
 
@@ -77,15 +65,6 @@ def _dbt(out: Path, given: object, remote: str, environment: dict[str, str]) -> 
         check=True,
         env=os.environ | environment | {"SPARK_REMOTE": remote},
     )  # fmt: skip
-
-
-def _await(port: int, server: subprocess.Popen[bytes]) -> None:
-    while server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the server has ended; see make test-spark")
 
 
 def main(sizes: tuple[int, ...]) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +18,7 @@ from typing import cast
 
 import pytest
 
+from benchmarks.spark_server import serving
 from lakehouse import delta
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT
@@ -30,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif("SJOSTAD_SPARK" not in os.environ, reason="make test-spark runs it"),
 ]
 
-STARTS_WITHIN_S = 60
+TOOLS = PROJECT / os.environ.get("SJOSTAD_SPARK", ".venv-spark") / "bin"
 SJOSTAD = Path(sys.executable).with_name("sjostad")
 
 
@@ -53,7 +52,7 @@ class City:
             *(SJOSTAD, "spark-tables", "--vars", "--to", self.spark, "--home", self.home, *since)
         )
         run(
-            *(tool("dbt"), "--quiet", "run", "--target", "spark", "--vars", told),
+            *(TOOLS / "dbt", "--quiet", "run", "--target", "spark", "--vars", told),
             *("--project-dir", PROJECT / "dbt", "--profiles-dir", PROJECT / "dbt"),
             *("--target-path", self.home / "target", "--log-path", self.home / "target"),
             SPARK_REMOTE=remote,
@@ -116,22 +115,9 @@ def is_late(name: str) -> bool:
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Spark Connect server."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
     log = tmp_path_factory.mktemp("sail") / "sail.log"
-    with log.open("w") as said:
-        server = subprocess.Popen(
-            [tool("sail"), "spark", "server", "--port", str(port)],
-            stdout=said,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(port, server, log)
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with serving(TOOLS, log) as (address, _):
+        yield address
 
 
 def test_every_model_has_the_same_rows_whole_and_from_a_day_on(city, remote, capsys):
@@ -156,11 +142,6 @@ def test_every_model_has_the_same_rows_whole_and_from_a_day_on(city, remote, cap
     assert city.hours_of("2026-10-19") == first_day != []
 
 
-def tool(name: str) -> str:
-    """A command of the environment that has what Spark needs."""
-    return str(PROJECT / os.environ["SJOSTAD_SPARK"] / "bin" / name)
-
-
 def run(*command: str | Path, **more: str) -> str:
     """Run a command; returns what it printed."""
     done = subprocess.run(
@@ -173,14 +154,3 @@ def run(*command: str | Path, **more: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when somebody listens."""
-    give_up = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < give_up and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"no server within {STARTS_WITHIN_S} s: {log.read_text('utf-8')}")
