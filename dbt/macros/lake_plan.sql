@@ -69,7 +69,7 @@
   {% set plan = {'full': full, 'skip': not full and not news, 'partitions': none, 'marks': marks, 'news': news} %}
   {% if not full and news and config.get('partition_by') %}
     {% set dates = lake_rows("
-      select distinct " ~ partition_date('phenomenon_time') ~ " as d from bronze.telemetry
+      select distinct " ~ partition_of('phenomenon_time') ~ " as d from bronze.telemetry
       where " ~ is_news(plan) ~ "
       union select distinct partition_date from " ~ this ~ " where " ~ is_reset_source(plan) ~ "
       order by d") %}

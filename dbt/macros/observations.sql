@@ -52,7 +52,7 @@ revisions as (
         t._batch,
         t._delivery,
         t._row,
-        {{ partition_date('t.phenomenon_time') }} as partition_date,
+        {{ partition_of('t.phenomenon_time') }} as partition_date,
         1 as age
     from {{ source('bronze', 'telemetry') }} t
     join streams u on u.source_id = t.source_id and u.device = t.device and u.channel = t.channel

@@ -1,9 +1,12 @@
-{# The partition of an instant: its UTC day from go-live on, before that 1 January of its year. #}
-{% macro partition_date(instant) -%}
-  {%- set day = "cast(" ~ instant ~ " as date)" -%}
+{# The partition of a date: itself from go-live on, before that 1 January of its year. #}
+{% macro partition_date(day) -%}
   case when {{ day }} >= date '{{ var("daily_from") }}' then {{ day }}
     else make_date(year({{ day }}), 1, 1) end
 {%- endmacro %}
+
+
+{# The partition of an instant: that of its UTC date. #}
+{% macro partition_of(instant) -%} {{ partition_date(utc_date(instant)) }} {%- endmacro %}
 
 
 {# The partition after that of a date. #}

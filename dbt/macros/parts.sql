@@ -13,12 +13,18 @@
   {% if not plan.in_parts or plan.partitions == [] %}{{ return([all_time]) }}{% endif %}
   {% set upstream = config.get('follows') %}
   {% set is_all = plan.partitions is none %}
-  {% set day = partition_date('phenomenon_time') if upstream == 'bronze.telemetry' else 'partition_date' %}
+  {% set is_bronze = upstream == 'bronze.telemetry' %}
+  {% set day = partition_of('phenomenon_time') if is_bronze else 'partition_date' %}
+  {# A range besides, by which the files and row groups of other days are left out. #}
+  {% set range = "true" if is_all or not is_bronze else
+    "phenomenon_time >= " ~ instant_of(plan.partitions | min ~ ' 00:00:00+00') ~
+    " and phenomenon_time < cast(" ~ partition_after("date '" ~ plan.partitions | max ~ "'") ~ " as timestamptz)" %}
   {% set rows = lake_rows("
-    with sizes as (
+    with rows_by_day as (
       select " ~ day ~ " as day, count(*) as size from " ~ upstream ~ "
-      where " ~ is_one_of(plan.partitions, day) ~ " group by all
+      where " ~ range ~ " and " ~ is_one_of(plan.partitions, day) ~ " group by all
       union all select unnest([" ~ listed(plan.partitions or []) ~ "]::date[]), 0),
+    sizes as (select day, sum(size) as size from rows_by_day group by all),
     numbered as (
       select day, (sum(size) over (order by day) - size)
         // " ~ config.get('rows_factor', 1) * var('rows_at_a_time') | int ~ " as part from sizes),

@@ -28,7 +28,7 @@
 
 
 {% macro among(plan, partitions, column, instant, start, end) -%}
-  {{ is_one_of(partitions, partition_date(instant) if instant else column) }}
+  {{ is_one_of(partitions, partition_of(instant) if instant else column) }}
   {%- if plan.in_parts %}
     {%- set told = instant or column %}
     {%- set kind = 'timestamptz' if instant else 'date' %}

@@ -68,9 +68,9 @@ where m.observed_property_id = '{{ observed_property_id }}'
 #}
 {% macro as_known(relation) %}
 with of_days as (
-    select *, cast(phenomenon_time as date) as day from {{ relation }}
+    select *, {{ utc_date('phenomenon_time') }} as day from {{ relation }}
     union all
-    select *, cast(phenomenon_time as date) + 1 as day from {{ relation }}
+    select *, {{ utc_date('phenomenon_time') }} + 1 as day from {{ relation }}
 ),
 
 moments as (

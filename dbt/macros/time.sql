@@ -1,10 +1,28 @@
+{# Whole division drops what is after the point, so it would put what is before 1970 into the hour after:
+   instants are counted from a million days earlier. #}
+{% macro duckdb__utc_steps(instant, step_us) -%}
+  ((epoch_us({{ instant }}) + 86400000000000000) // {{ step_us }} - {{ 86400000000000000 // step_us }})
+{%- endmacro %}
+
+
+{# The UTC date an instant falls in. A cast asks the zone's calendar for every row, which takes 16 times
+   as long. #}
+{% macro utc_date(instant) -%}
+  {{ adapter.dispatch('utc_date', 'sjostad')(instant) }}
+{%- endmacro %}
+
+{% macro duckdb__utc_date(instant) -%}
+  (date '1970-01-01' + cast({{ duckdb__utc_steps(instant, 86400000000) }} as integer))
+{%- endmacro %}
+
+
 {# The number of the UTC hour an instant falls in, counted from 1970; and the hour of a number. #}
 {% macro hour_number(instant) -%}
   {{ adapter.dispatch('hour_number', 'sjostad')(instant) }}
 {%- endmacro %}
 
 {% macro duckdb__hour_number(instant) -%}
-  (epoch_us({{ instant }}) // 3600000000)
+  {{ duckdb__utc_steps(instant, 3600000000) }}
 {%- endmacro %}
 
 {% macro hour_of_number(number) -%}
@@ -30,7 +48,7 @@
 {%- endmacro %}
 
 {% macro duckdb__utc_quarter(instant) -%}
-  make_timestamptz((epoch_us({{ instant }}) // 900000000) * 900000000)
+  make_timestamptz({{ duckdb__utc_steps(instant, 900000000) }} * 900000000)
 {%- endmacro %}
 
 

@@ -1,6 +1,15 @@
-{# Spark keeps instants as microseconds too; its session's zone is UTC (profiles.yml). #}
+{# Spark keeps instants as microseconds too, and divides as DuckDB does; its session's zone is UTC
+   (profiles.yml). #}
+{% macro spark__utc_steps(instant, step_us) -%}
+  ((unix_micros({{ instant }}) + 86400000000000000) div {{ step_us }} - {{ 86400000000000000 // step_us }})
+{%- endmacro %}
+
+{% macro spark__utc_date(instant) -%}
+  cast({{ instant }} as date)
+{%- endmacro %}
+
 {% macro spark__hour_number(instant) -%}
-  (unix_micros({{ instant }}) div 3600000000)
+  {{ spark__utc_steps(instant, 3600000000) }}
 {%- endmacro %}
 
 {% macro spark__hour_of_number(number) -%}
@@ -8,7 +17,7 @@
 {%- endmacro %}
 
 {% macro spark__utc_quarter(instant) -%}
-  timestamp_micros((unix_micros({{ instant }}) div 900000000) * 900000000)
+  timestamp_micros({{ spark__utc_steps(instant, 900000000) }} * 900000000)
 {%- endmacro %}
 
 {% macro spark__instant_of(text) -%}

@@ -15,7 +15,7 @@ with news as (
         t._received_at,
         t._batch,
         t._row,
-        {{ partition_date('t.phenomenon_time') }} as partition_date
+        {{ partition_of('t.phenomenon_time') }} as partition_date
     from {{ source('bronze', 'telemetry') }} t
     join {{ source('reference', 'sources') }} s on s.source_id = t.source_id and s.is_shareable
     where {{ is_news(plan, of='t') }}

@@ -41,7 +41,7 @@ intervals as (
             as energy_kwh,
         delivery
     from (select *, coalesce(started >= phenomenon_time - interval '24' hour, false) as is_near from pairs) near
-    where cast(phenomenon_time as date) = day
+    where {{ utc_date('phenomenon_time') }} = day
 ),
 
 -- A version lasts as long as moment after moment says the same.
@@ -90,7 +90,7 @@ select
     known_from,
     known_to,
     delivery,
-    {{ partition_date('interval_end') }} as partition_date
+    {{ partition_of('interval_end') }} as partition_date
 from versions
-where {{ in_partitions(plan, partition_date('interval_end')) }}
+where {{ in_partitions(plan, partition_of('interval_end')) }}
 order by partition_date, datastream_id, interval_end, known_from

@@ -105,7 +105,7 @@ joined as (
         end as total_value,
         round(h.steadiness, 6) as steadiness,
         round(h.covered_s, 6) as covered_s,
-        {{ partition_date('h.hour_start') }} as partition_date
+        {{ partition_of('h.hour_start') }} as partition_date
     from hours h
     join {{ ref('datastream') }} d on d.datastream_id = h.datastream_id
     left join increases i on i.datastream_id = h.datastream_id and i.hour_start = h.hour_start

@@ -32,7 +32,7 @@ hours as (
         hour_start,
         state,
         round(sum(seconds), 6) as duration_s,
-        {{ partition_date('hour_start') }} as partition_date
+        {{ partition_of('hour_start') }} as partition_date
     from standing
     where state is not null
     group by datastream_id, hour_start, state

@@ -31,7 +31,7 @@ blocks as (
     union all
     select source_id || '/' || device, heard, day, session, f_cnt, cast(day + 1 as date)
     from uplinks
-    where cast(heard as date) = day
+    where {{ utc_date('heard') }} = day
 ),
 
 losses as (
