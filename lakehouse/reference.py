@@ -113,7 +113,8 @@ def reference_tables(contracts: Contracts) -> dict[str, pa.Table]:
         [row for source in sources for row in _things(source)], THINGS
     )
     found["products"] = pa.Table.from_pylist(
-        [row for product in contracts.products.values() for row in _products(product)], PRODUCTS
+        [row for product in contracts.products.values() for row in _products(contracts, product)],
+        PRODUCTS,
     )
     edges = [
         [district.id, district.name, *edge]
@@ -252,7 +253,7 @@ def _things(source: SourceContract) -> list[Mapping[str, object]]:
     ]
 
 
-def _products(product: ProductContract) -> list[Mapping[str, object]]:
+def _products(contracts: Contracts, product: ProductContract) -> list[Mapping[str, object]]:
     publication = product.publication
     return [
         {
@@ -261,7 +262,7 @@ def _products(product: ProductContract) -> list[Mapping[str, object]]:
             "title_sv": publication.title.sv,
             "publisher": publication.publisher,
             "audience": publication.audience,
-            "is_approved": product.approval is not None,
+            "is_approved": contracts.approval(product.id) is not None,
         }
         for source_id in publication.sources
     ]

@@ -112,6 +112,11 @@ class Settings:
         return self.home / "audits"
 
     @property
+    def decisions(self) -> Path:
+        """Decisions of the sharing policy, one file for each product, Delta version and inputs."""
+        return self.home / "decisions"
+
+    @property
     def releases(self) -> Path:
         """Immutable numbered releases of products."""
         return self.home / "releases"

@@ -6,12 +6,14 @@ kept as JSON files in the home folder, one for each product, version and contrac
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lakehouse import delta, tables
 from lakehouse.contracts import ProductContract
 from lakehouse.settings import Settings
 
@@ -100,6 +102,18 @@ def load_verdict(
     data["checks"] = tuple(Check(**check) for check in data["checks"])
     data["reasons"] = tuple(data["reasons"])
     return Verdict(**data)
+
+
+def newest_verdict(settings: Settings, contract: ProductContract) -> Verdict | None:
+    """The verdict on the newest version of a product's table; None when no audit has been made."""
+    version = delta.version_of(tables.model(settings, "gold", contract.model))
+    return None if version is None else load_verdict(settings, contract, version)
+
+
+def verdict_digest(verdict: Verdict) -> str:
+    """sha-256 of a verdict's content."""
+    content = json.dumps(asdict(verdict), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _path(settings: Settings, product: str, delta_version: int, digest: str) -> Path:

@@ -15,7 +15,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import maintaining, onboarding, reconciling, report, spark, sql, workplace
+from orchestration import gate, maintaining, onboarding, reconciling, report, spark, sql, workplace
 from orchestration.options import (
     ContractsOption,
     HomeOption,
@@ -43,6 +43,8 @@ app.command()(reconciling.reconcile)
 app.command()(sql.sql)
 app.command()(spark.spark_tables)
 app.command()(maintaining.maintain)
+app.command()(gate.audit)
+app.command()(gate.approve)
 app.add_typer(onboarding.source_app, name="source")
 
 
@@ -98,32 +100,12 @@ def build(
 
 
 @app.command()
-def audit(
-    products: Annotated[
-        list[str] | None, typer.Argument(help="Products; all when omitted.")
-    ] = None,
-    contracts: ContractsOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Audit the newest version of products; release nothing. Exit code 1 if one fails."""
-    from quality import audit_product
-
-    settings, known = _lake(contracts, None, home)
-    chosen = [known.product(name) for name in products or known.products]
-    verdicts = [audit_product(settings, product) for product in chosen]
-    report.verdicts(verdicts, as_json)
-    if not all(verdict.passed for verdict in verdicts):
-        raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
 def publish(
     contracts: ContractsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Audit every product, release those that pass, and publish the portal."""
+    """Audit every product, release those that pass and may be shared, and publish the portal."""
     settings, known = _lake(contracts, None, home)
     _jobs(settings, known, ("publishing", "portal"), as_json)
 

@@ -10,7 +10,7 @@ from orchestration.automation import chain, daily, inbox_sensor, nightly, weekly
 from orchestration.bronze import bronze_asset, reference_asset
 from orchestration.jobs import jobs, maintenance, reconciliation
 from orchestration.models import dbt_resource, model_assets
-from orchestration.release import audit_check, portal_assets, release_asset
+from orchestration.release import audit_check, portal_assets, release_asset, sharing_check
 
 
 def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
@@ -31,7 +31,10 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
             *(release_asset(settings, contracts, p) for p in contracts.products.values()),
             *portal_assets(settings, contracts),
         ],
-        asset_checks=[audit_check(settings, p) for p in contracts.products.values()],
+        asset_checks=[
+            *(audit_check(settings, p) for p in contracts.products.values()),
+            *(sharing_check(settings, contracts, p) for p in contracts.products.values()),
+        ],
         jobs=[*defined.values(), comparing, upkeep],
         schedules=[daily(defined["ingestion"]), weekly(comparing), nightly(upkeep)],
         sensors=[

@@ -33,21 +33,22 @@ def jobs(contracts: Contracts) -> dict[str, Job]:
     """The jobs by name."""
     sources = [bronze_key(source_id) for source_id in contracts.sources]
     releases = [release_key(product_id) for product_id in contracts.products]
-    audits = [
-        dg.AssetCheckKey(dg.AssetKey(["gold", product.model]), f"audit_{product.id}")
+    gates = [
+        dg.AssetCheckKey(dg.AssetKey(["gold", product.model]), f"{check}_{product.id}")
         for product in contracts.products.values()
+        for check in ("audit", "sharing")
     ]
-    audited = dg.AssetSelection.checks(*audits)
+    gate = dg.AssetSelection.checks(*gates)
     models = dg.AssetSelection.groups("silver") | dg.AssetSelection.key_prefixes("gold")
     selections = {
         "ingestion": (
             "Take what every source has delivered.",
             dg.AssetSelection.assets(*sources) | dg.AssetSelection.groups("reference"),
         ),
-        "transformation": ("Build silver and gold where news arrived.", models - audited),
+        "transformation": ("Build silver and gold where news arrived.", models - gate),
         "publishing": (
-            "Audit every product and release those that pass.",
-            dg.AssetSelection.assets(*releases) | audited,
+            "Audit every product, ask whether it may be shared, and release those that pass.",
+            dg.AssetSelection.assets(*releases) | gate,
         ),
         "portal": (
             "Publish the catalogue, the site and the assistants' database.",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 import dagster as dg
 
 from lakehouse.contracts import Contracts, ProductContract
+from lakehouse.decisions import Decision
 from lakehouse.errors import ReleaseRefused
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 from publishing.release import Release, newest_release, release
 from publishing.site import build_site
+
+_MARKS: Final = {True: "✓", False: "✗", None: "–"}
+"""How what came of a rule is shown: it holds, it speaks against sharing, it does not concern."""
 
 
 def release_key(product_id: str) -> dg.AssetKey:
@@ -44,6 +50,37 @@ def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksD
         )
 
     return _audit
+
+
+def sharing_check(
+    settings: Settings, contracts: Contracts, product: ProductContract
+) -> dg.AssetChecksDefinition:
+    """Whether a product may be shared with its audience, as a blocking check beside its audit."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(["gold", product.model]),
+        name=f"sharing_{product.id}",
+        blocking=True,
+        description=f"The sharing policy on {product.id} {product.version}, "
+        f"{product.publication.audience}: classification, law, the information owner's decision.",
+    )
+    def _sharing() -> dg.AssetCheckResult:
+        from quality import decide_product
+
+        decision = decide_product(settings, contracts, product, datetime.now(UTC).date())
+        objections = " ".join(outcome.en for outcome in decision.objections)
+        return dg.AssetCheckResult(
+            passed=decision.allowed,
+            description=objections or f"may be shared: {decision.audience}",
+            metadata={
+                "audience": decision.audience,
+                "delta_version": decision.delta_version,
+                "valid_until": decision.valid_until or "until further notice",
+                "rules": dg.MetadataValue.md(_rules(decision)),
+            },
+        )
+
+    return _sharing
 
 
 def release_asset(
@@ -122,6 +159,15 @@ def _of_release(made: Release) -> dict[str, dg.MetadataValue]:
         "is_new": dg.MetadataValue.bool(made.is_new),
         "folder": dg.MetadataValue.path(str(made.folder)),
     }
+
+
+def _rules(decision: Decision) -> str:
+    lines = ["| regel | grund | | |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {outcome.rule} | {outcome.law} | {_MARKS[outcome.holds]} | {outcome.sv} |"
+        for outcome in decision.outcomes
+    ]
+    return "\n".join(lines)
 
 
 def _table(verdict: Verdict) -> str:

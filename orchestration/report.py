@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,6 @@ from rich.table import Table
 
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
-from lakehouse.verdicts import Verdict
 
 if TYPE_CHECKING:  # importing these would load Dagster before it is needed
     from ingestion import Rebuilt, Replayed
@@ -140,20 +139,27 @@ def _transformation(stage: Stage) -> None:
 
 
 def _publishing(stage: Stage) -> None:
-    table = table_of("Products", "product", "verdict", "release", "rows", "")
-    audits = {
-        name.split(": audit_", 1)[1]: result
-        for name, result in stage.checks.items()
-        if ": audit_" in name
-    }
+    table = table_of("Products", "product", "audit", "sharing", "release", "rows", "")
+    audits, sharing = (
+        {
+            name.split(f": {check}_", 1)[1]: result
+            for name, result in stage.checks.items()
+            if f": {check}_" in name
+        }
+        for check in ("audit", "sharing")
+    )
     for product, (passed, why) in audits.items():
+        may, why_not = sharing.get(product, (False, "nobody was asked"))
         made = stage.assets.get(f"release/{product}", {})
+        against = [text for ok, text in ((passed, why), (may, why_not)) if not ok]
+        came_to = "released" if made.get("is_new") else "unchanged"
         table.add_row(
             product,
             "[green]passed[/]" if passed else "[red]failed[/]",
+            "[green]allowed[/]" if may else "[red]refused[/]",
             str(made.get("release", "—")),
             f"{made['dagster/row_count']:,}" if made else "—",
-            ("released" if made.get("is_new") else "unchanged") if made else escape(why),
+            came_to if made else escape("; ".join(against)),
         )
     out.print(table)
 
@@ -196,26 +202,6 @@ def _changed(found: Sequence[Stage]) -> bool:
         for stage in found
         for made in stage.assets.values()
     )  # fmt: skip
-
-
-def verdicts(found: Iterable[Verdict], as_json: bool) -> None:
-    """Print verdicts with their checks."""
-    if as_json:
-        print_json([asdict(verdict) | {"passed": verdict.passed} for verdict in found])
-        return
-    for verdict in found:
-        colour, word = ("green", "passed") if verdict.passed else ("red", "failed")
-        table = table_of(
-            f"{verdict.product}: [{colour}]{word}[/] ({verdict.rows:,} rows, "
-            f"Delta version {verdict.delta_version})",
-            "column", "expected", "found", "",
-        )  # fmt: skip
-        for check in verdict.checks:
-            mark = "[green]✓[/]" if check.passed else f"[red]✗ {check.severity}[/]"
-            table.add_row(check.column or "(table)", check.expected, check.observed, mark)
-        out.print(table)
-        for reason in verdict.reasons:
-            out.print(f"  [red]✗[/] {escape(reason)}")
 
 
 def status(found: Status, as_json: bool) -> None:

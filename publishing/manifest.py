@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lakehouse.contracts.classification import Classification
 from lakehouse.contracts.odcs import IDENTIFIER
-from lakehouse.contracts.product import Approval, Publication, Text
-from lakehouse.contracts.source import Classification
+from lakehouse.contracts.product import Publication, Text
+from lakehouse.decisions import Decision, decision_from
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
@@ -36,6 +37,16 @@ class Publisher:
     name: Text
     kind: str
     organisation_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The information owner's decision, as it was at release."""
+
+    decision: str
+    decided_by: str
+    decided_on: str
+    valid_until: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ class Release:
         publisher: Who answers for the data.
         publication: How the product is presented, as the contract had it at release.
         classification: KLASSA levels and personal data, as the contract had them.
+        decision: What the sharing policy said; None for releases made before it was asked.
         approval: The information owner's decision to share.
         columns: The released columns in order.
         files: The files of the release, without the manifest.
@@ -104,6 +116,7 @@ class Release:
     publisher: Publisher
     publication: Publication
     classification: Classification
+    decision: Decision | None
     approval: Approval | None
     columns: tuple[Column, ...]
     files: tuple[ReleasedFile, ...]
@@ -242,7 +255,8 @@ def from_manifest(data: Mapping[str, Any], folder: Path) -> Release:
         publisher=Publisher(**{**publisher, "name": Text(**publisher["name"])}),
         publication=Publication.model_validate(data["publication"]),
         classification=Classification.model_validate(data["classification"]),
-        approval=Approval.model_validate(data["approval"]) if data["approval"] else None,
+        decision=decision_from(data["policy"]) if data.get("policy") else None,
+        approval=Approval(**data["approval"]) if data["approval"] else None,
         columns=tuple(
             Column(**{**column, "label": Text(**column["label"])}) for column in data["columns"]
         ),

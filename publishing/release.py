@@ -12,16 +12,16 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse import delta, flushing, tables
+from lakehouse import flushing
 from lakehouse.contracts import Contracts, ProductContract, Vocabulary
 from lakehouse.contracts.product import ProductColumn, Text
 from lakehouse.errors import Problem, ReleaseRefused
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from lakehouse.verdicts import Verdict, load_verdict
 from publishing.addresses import Addresses
 from publishing.cards import card
 from publishing.changelog import changes_file
@@ -30,6 +30,7 @@ from publishing.distributions import Extent, write_distributions
 from publishing.knowledge import knowledge_lines
 from publishing.manifest import (
     MANIFEST,
+    Approval,
     Column,
     Publisher,
     Release,
@@ -40,6 +41,7 @@ from publishing.manifest import (
     releases,
     sha256_of,
 )
+from publishing.permission import Permission, permission
 from publishing.terms import MEDIA_TYPES
 from publishing.words import LANGUAGES
 
@@ -51,10 +53,10 @@ _SYMBOLS = {"deg": "°"}
 
 
 def release(settings: Settings, contracts: Contracts, product_id: str) -> Release:
-    """Release the newest version of a product, if its audit allows it.
+    """Release the newest version of a product, if its audit and the sharing policy allow it.
 
     Args:
-        settings: Where the lake, the verdicts and the releases are.
+        settings: Where the lake, the verdicts, the decisions and the releases are.
         contracts: Every contract.
         product_id: The product.
 
@@ -62,60 +64,21 @@ def release(settings: Settings, contracts: Contracts, product_id: str) -> Releas
         The release; `is_new` is False when the newest one already holds this content.
 
     Raises:
-        ReleaseRefused: There is no table, no verdict for this very version and contract, or the
-            audit failed. The last good release is untouched.
+        ReleaseRefused: There is no table, no passed verdict on this very version and contract, or
+            no decision to share it. The last good release is untouched.
         Busy: Another process is releasing this product.
     """
     contract = contracts.product(product_id)
     with exclusive(settings, f"release.{product_id}"):
-        verdict = _permission(settings, contract)
+        given = permission(settings, contracts, contract, datetime.now(UTC).date())
         newest = newest_release(settings, product_id)
-        if newest and _is_same(newest, contract) and newest.delta_version == verdict.delta_version:
+        if newest and _is_same(newest, contract) and newest.delta_version == given.delta_version:
             return newest
         staging = _fresh_staging(settings, product_id)
         try:
-            return _make(settings, contracts, contract, verdict, newest, staging)
+            return _make(settings, contracts, given, newest, staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-
-
-def _permission(settings: Settings, contract: ProductContract) -> Verdict:
-    """The passed verdict on the newest version of a product's table."""
-    address = tables.model(settings, "gold", contract.model)
-    version = delta.version_of(address)
-    again = f"Run the audit of {contract.id}, then release again."
-    if version is None:
-        raise ReleaseRefused(
-            Problem(str(address), "there is no table to release", "Run the transformation first.")
-        )
-    place = f"{contract.id}, version {version} of {contract.model}"
-    verdict = load_verdict(settings, contract, version)
-    if verdict is None:
-        raise ReleaseRefused(
-            Problem(
-                place,
-                f"this version has not been audited against contract {contract.version}",
-                again,
-            )
-        )
-    if not verdict.covers(contract, version) or verdict.model != contract.model:
-        raise ReleaseRefused(
-            Problem(
-                place,
-                f"the verdict is of {verdict.product}, version {verdict.delta_version} of "
-                f"{verdict.model}, contract {verdict.contract_version}",
-                again,
-            )
-        )
-    if not verdict.passed:
-        reasons = verdict.reasons or ("no check was made",)
-        raise ReleaseRefused(
-            *(
-                Problem(place, f"the audit failed: {reason}", "Mend the data or the contract.")
-                for reason in reasons
-            )
-        )
-    return verdict
 
 
 def _is_same(newest: Release, contract: ProductContract) -> bool:
@@ -132,13 +95,12 @@ def _fresh_staging(settings: Settings, product_id: str) -> Path:
 def _make(
     settings: Settings,
     contracts: Contracts,
-    contract: ProductContract,
-    verdict: Verdict,
+    given: Permission,
     newest: Release | None,
     staging: Path,
 ) -> Release:
-    address = tables.model(settings, "gold", contract.model)
-    extent = write_distributions(contract, address, verdict.delta_version, staging)
+    contract, verdict = given.contract, given.verdict
+    extent = write_distributions(contract, given.address, verdict.delta_version, staging)
     if extent.rows != verdict.rows:
         raise ReleaseRefused(
             Problem(
@@ -154,7 +116,7 @@ def _make(
     numbers = release_numbers(settings, contract.id)
     number = numbers[-1] + 1 if numbers else 1
     folder = release_folder(settings, contract.id, number)
-    draft = _describe(contracts, contract, verdict, number, extent, folder)
+    draft = _describe(contracts, given, number, extent, folder)
     if newest:
         draft = replace(draft, changes=changes_of(newest, draft, staging))
     complete = _write_texts(draft, Addresses(settings.base_url), staging)
@@ -163,13 +125,9 @@ def _make(
 
 
 def _describe(
-    contracts: Contracts,
-    contract: ProductContract,
-    verdict: Verdict,
-    number: int,
-    extent: Extent,
-    folder: Path,
+    contracts: Contracts, given: Permission, number: int, extent: Extent, folder: Path
 ) -> Release:
+    contract, verdict = given.contract, given.verdict
     staging = folder.parent / _STAGING
     names = (f"{contract.id}.csv", f"{contract.id}.parquet")
     return Release(
@@ -187,11 +145,17 @@ def _describe(
         issued=verdict.audited_at,
         publisher=_publisher(contracts.vocabulary, contract.publication.publisher),
         publication=contract.publication,
-        classification=contract.classification,
-        approval=contract.approval,
+        classification=given.classification,
+        decision=given.decision,
+        approval=_approval(contracts, contract),
         columns=tuple(_column(column, contracts.vocabulary) for column in contract.columns),
         files=tuple(_file(staging / name, extent.rows) for name in names),
     )
+
+
+def _approval(contracts: Contracts, contract: ProductContract) -> Approval | None:
+    made = contracts.approval(contract.id)
+    return made and Approval(made.decision, made.decided_by, made.decided_on, made.valid_until)
 
 
 def _publisher(vocabulary: Vocabulary, organisation_id: str) -> Publisher:
@@ -269,7 +233,8 @@ def _manifest(found: Release) -> Mapping[str, Any]:
         "publisher": asdict(found.publisher) | {"name": found.publisher.name.model_dump()},
         "publication": publication.model_dump(mode="json"),
         "classification": found.classification.model_dump(mode="json"),
-        "approval": found.approval.model_dump(mode="json") if found.approval else None,
+        "policy": asdict(found.decision) if found.decision else None,
+        "approval": asdict(found.approval) if found.approval else None,
         "columns": [
             asdict(column) | {"label": column.label.model_dump()} for column in found.columns
         ],

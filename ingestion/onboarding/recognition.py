@@ -23,8 +23,9 @@ from ingestion.onboarding.dialects import decode
 from ingestion.onboarding.samples import Sample
 from ingestion.reading.offered import numbered, show
 from lakehouse.contracts import SourceContract
+from lakehouse.contracts.classification import Classification
 from lakehouse.contracts.delivery import Delivery, TimeRule
-from lakehouse.contracts.source import Classification, Column, Ownership, Server
+from lakehouse.contracts.source import Column, Ownership, Server
 from lakehouse.duck import connect
 from lakehouse.errors import DeliveryRefused, Problem, SjostadError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lakehouse.contracts import drafts
+from lakehouse.contracts.approvals import Approval, Approvals, load_approvals
 from lakehouse.contracts.districts import bounds
 from lakehouse.contracts.product import ProductContract, load_product
 from lakehouse.contracts.source import SourceContract, load_source
@@ -27,6 +28,7 @@ class Contracts:
         products: The products.
         vocabulary: The words they use.
         drafts: Contracts of sources that are still drafts, by the name of their file.
+        approvals: The information owners' decisions to share, by product, oldest first.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Contracts:
     products: Mapping[str, ProductContract]
     vocabulary: Vocabulary
     drafts: Mapping[str, Path] = field(default_factory=dict)
+    approvals: Approvals = field(default_factory=dict)
 
     def source(self, source_id: str) -> SourceContract:
         """The source contract `source_id`.
@@ -59,6 +62,12 @@ class Contracts:
             ContractError: There is none.
         """
         return self._named(self.products, product_id, "product")
+
+    def approval(self, product_id: str) -> Approval | None:
+        """The newest decision to share a product with the audience that its contract names."""
+        audience = self.product(product_id).publication.audience
+        made = [one for one in self.approvals.get(product_id, ()) if one.audience == audience]
+        return made[-1] if made else None
 
     def at(self, server: str) -> Contracts:
         """The same contracts, each source fetched from the server of that name if it has one.
@@ -93,7 +102,8 @@ def load_contracts(folder: Path) -> Contracts:
     """Read and check every contract of a folder, before anything runs.
 
     Args:
-        folder: Holds `sources/**/*.yaml`, `products/*.yaml` and, if it wants, `vocabulary/*.csv`.
+        folder: Holds `sources/**/*.yaml`, `products/*.yaml` and, if it wants, `vocabulary/*.csv`
+            and `approvals/**/*.yaml`.
 
     Raises:
         ContractError: With every problem of every file.
@@ -109,6 +119,7 @@ def load_contracts(folder: Path) -> Contracts:
     ready = [path for path in paths if waiting.get(path.stem) != path]
     sources = _load_all(ready, load_source, problems)
     products = _load_all(sorted((folder / "products").rglob("*.yaml")), load_product, problems)
+    approvals = load_approvals(folder, products, problems)
     for source in sources.values():
         problems += unknown_words(source, vocabulary)
         problems += _swapped_places(source, vocabulary)
@@ -117,7 +128,7 @@ def load_contracts(folder: Path) -> Contracts:
         problems += _unknown_sources(product, [path.stem for path in paths])
     if problems:
         raise ContractError.of(problems)
-    return Contracts(folder, sources, products, vocabulary, waiting)
+    return Contracts(folder, sources, products, vocabulary, waiting, approvals)
 
 
 def _load_all(

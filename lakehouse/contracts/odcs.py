@@ -71,6 +71,14 @@ class Document:
             )
         return self.read(model, properties[name], f"customProperties.{name}")
 
+    def optional(self, name: str, model: type[Model]) -> Model | None:
+        """The same; None if the document has no such property."""
+        return self.section(name, model) if name in custom_properties(self.data) else None
+
+    def whole(self, model: type[Model]) -> Model:
+        """Read the whole document into `model`."""
+        return self.read(model, self.data, "")
+
     def unknown_properties(self, known: Iterable[str]) -> Iterator[Problem]:
         """Custom properties of the document that nothing reads, such as a misspelt one."""
         names = sorted(known)
@@ -96,6 +104,20 @@ def read_document(path: Path) -> Document:
     Raises:
         ContractError: The file is not YAML or not valid ODCS v3.1.0.
     """
+    plain = read_yaml(path)
+    problems = list(_schema_problems(plain, path))
+    if problems:
+        raise ContractError.of(problems)
+    content = json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
+    return Document(path, plain, hashlib.sha256(content).hexdigest())
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping, as what JSON knows: dates are text.
+
+    Raises:
+        ContractError: The file is not YAML, a key stands twice, or it holds something else.
+    """
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -108,12 +130,8 @@ def read_document(path: Path) -> Document:
         raise ContractError(
             Problem(str(path), "the file holds no mapping", "Start it with 'apiVersion: v3.1.0'.")
         )
-    plain = json.loads(json.dumps(data, default=str))
-    problems = list(_schema_problems(plain, path))
-    if problems:
-        raise ContractError.of(problems)
-    content = json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
-    return Document(path, plain, hashlib.sha256(content).hexdigest())
+    plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
+    return plain
 
 
 class _StrictLoader(yaml.CSafeLoader):

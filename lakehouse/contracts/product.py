@@ -10,8 +10,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lakehouse.contracts.approvals import Audience
+from lakehouse.contracts.classification import Classification, Levels, column_levels
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
-from lakehouse.contracts.source import Classification
+from lakehouse.contracts.promises import promised_s
+from lakehouse.contracts.versions import SemanticVersion
 from lakehouse.errors import ContractError, Problem
 
 Theme = Literal[
@@ -48,15 +51,6 @@ class Contact(Frozen):
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
 
 
-class Approval(Frozen):
-    """The information owner's recorded decision to share."""
-
-    decision: str
-    decided_by: str
-    decided_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    valid_until: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
-
-
 class Question(Frozen):
     """A question people ask of the product, with the SQL that answers it."""
 
@@ -73,6 +67,8 @@ class Publication(Frozen):
         time_column: Column that says when, for coverage and `data until`.
         limitations: What the reader must know before drawing conclusions.
         sources: The sources it is made from.
+        receivers: Who may have a restricted product, by role.
+        place_precision_m: Metres that the places in it are rounded to; None if they are exact.
     """
 
     title: Text
@@ -84,12 +80,28 @@ class Publication(Frozen):
     attribution: str | None = None
     publisher: str
     contact: Contact
-    audience: Literal["open", "internal", "restricted"] = "internal"
+    audience: Audience = "internal"
     time_column: str
     limitations: Text
     questions: tuple[Question, ...] = ()
     spatial: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    place_precision_m: float | None = Field(default=None, gt=0)
+
+
+class Statistics(Frozen):
+    """What keeps the numbers of a product about people from telling of one of them.
+
+    Attributes:
+        least: Persons, homes or the like that stand behind each number at least.
+        counted: What is counted, such as `hem` or `personer`.
+        totals_withheld: Whether no sum is told from which a withheld number could be worked out.
+    """
+
+    least: int = Field(ge=1)
+    counted: Text
+    totals_withheld: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,7 @@ class ProductColumn:
     is_key: bool
     minimum: float | None
     maximum: float | None
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,9 @@ class ProductContract:
 
     Attributes:
         model: Name of the gold model that holds its rows.
-        where: Filter on the model, when the product is a part of it.
+        classification: As the contract says of the whole; None if nobody has classified it.
+        statistics: How numbers about people are protected; None if there are none.
+        retention_s: How long its rows are kept, in seconds; None for good.
     """
 
     id: str
@@ -142,8 +157,9 @@ class ProductContract:
     columns: tuple[ProductColumn, ...]
     quality: tuple[Quality, ...]
     publication: Publication
-    classification: Classification
-    approval: Approval | None
+    classification: Classification | None
+    statistics: Statistics | None
+    retention_s: int | None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -160,7 +176,6 @@ def load_product(path: Path) -> ProductContract:
     document = read_document(path)
     data = document.data
     table = (data.get("schema") or [{}])[0]
-    properties = custom_properties(data)
     contract = ProductContract(
         id=data["id"],
         version=data["version"],
@@ -173,11 +188,12 @@ def load_product(path: Path) -> ProductContract:
         columns=tuple(_columns(document, table)),
         quality=tuple(_quality(table)),
         publication=document.section("publication", Publication),
-        classification=document.section("classification", Classification),
-        approval=document.section("approval", Approval) if "approval" in properties else None,
+        classification=document.optional("classification", Classification),
+        statistics=document.optional("statistics", Statistics),
+        retention_s=promised_s(document, "retention"),
     )
     problems = list(_problems(contract))
-    problems += document.unknown_properties(("publication", "classification", "approval"))
+    problems += document.unknown_properties(("publication", "classification", "statistics"))
     if problems:
         raise ContractError.of(problems)
     return contract
@@ -198,6 +214,7 @@ def _columns(document: Document, table: Mapping[str, Any]) -> Iterator[ProductCo
             is_key=item.get("primaryKey", False),
             minimum=options.get("minimum"),
             maximum=options.get("maximum"),
+            levels=column_levels(document, index, item),
         )
 
 
@@ -234,17 +251,9 @@ def _problems(contract: ProductContract) -> Iterator[Problem]:
             f"'{contract.publication.time_column}' is not a column of the product",
             f"Name one of: {', '.join(names)}.",
         )
-    is_secret = contract.classification.k > 0 or contract.classification.personal_data
-    if contract.publication.audience == "open" and is_secret:
+    if SemanticVersion.read(contract.version) is None:
         yield Problem(
-            f"{path}: customProperties.publication.audience",
-            f"open, but K={contract.classification.k} and personal data is "
-            f"{str(contract.classification.personal_data).lower()}",
-            "Only K=0 without personal data may be open; write 'internal' or 'restricted'.",
-        )
-    if contract.publication.audience == "open" and contract.approval is None:
-        yield Problem(
-            f"{path}: customProperties.approval",
-            "an open product needs its information owner's recorded decision",
-            "Add '- property: approval' with decision, decidedBy and decidedOn.",
+            f"{path}: version",
+            f"'{contract.version}' is no semantic version",
+            "Write three numbers such as 1.0.0.",
         )

@@ -14,43 +14,35 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from lakehouse.contracts.classification import (
+    Classification,
+    Levels,
+    Processing,
+    column_levels,
+)
 from lakehouse.contracts.delivery import Delivery
 from lakehouse.contracts.drafts import require_decided
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
+from lakehouse.contracts.promises import promised_s
 from lakehouse.contracts.thing import Thing, Things, told_twice
 from lakehouse.contracts.vocabulary import AGGREGATIONS
 from lakehouse.errors import ContractError, Problem
 
-Level = Literal[0, 1, 2, 3, 4]
-
 
 class Ownership(Frozen):
-    """Whose source it is and who answers for each layer of its architecture."""
+    """Whose source it is and who answers for each layer of its architecture.
+
+    `licence` is that of the data as they are delivered, where it is not the city's own to choose.
+    """
 
     organisation: str
     initiative: str
     owner: str
     contact: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     connectivity: str | None = None
+    licence: str | None = None
+    processing: Processing | None = None
     responsible: Mapping[Literal["edge", "network", "platform"], str] = Field(default_factory=dict)
-
-
-class Classification(Frozen):
-    """KLASSA levels 0-4 and personal data.
-
-    Source: SKR KLASSA; K, R and T stand for konfidentialitet, riktighet and tillgänglighet.
-    """
-
-    k: Level
-    r: Level
-    t: Level
-    personal_data: bool
-    legal_basis: str | None = None
-
-    @property
-    def is_shareable(self) -> bool:
-        """Whether readings may stand in the tables that open products are made from."""
-        return self.k < 2 and not self.personal_data
 
 
 class ColumnProperties(Frozen):
@@ -97,6 +89,7 @@ class Column:
         empty: What an empty cell is: left out by rule, or a broken row.
         aggregation: How its values become one of an hour, where that is not the property's way.
         rollover: Value at which a register begins again at 0, in `unit`.
+        levels: Its own classification, where that is not the source's.
     """
 
     name: str
@@ -112,6 +105,7 @@ class Column:
     description: str
     aggregation: str | None = None
     rollover: float | None = None
+    levels: Levels | None = None
 
     @property
     def is_channel(self) -> bool:
@@ -142,7 +136,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class SourceContract:
-    """A source, as its contract file says."""
+    """A source, as its contract file says.
+
+    `classification` has the highest levels of the source and of its columns.
+    """
 
     id: str
     name: str
@@ -159,6 +156,7 @@ class SourceContract:
     columns: tuple[Column, ...]
     things: tuple[Thing, ...]
     frequency_s: int | None
+    retention_s: int | None = None
 
     @property
     def channels(self) -> tuple[Column, ...]:
@@ -185,10 +183,6 @@ class SourceContract:
         chosen = [one for one in self.servers if one.name == server]
         rest = [one for one in self.servers if one.name != server]
         return replace(self, servers=(*chosen, *rest))
-
-
-_UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-"""Units of a promised frequency, in seconds."""
 
 
 def load_source(path: Path) -> SourceContract:
@@ -223,10 +217,13 @@ def source_of(document: Document) -> SourceContract:
         servers=tuple(_servers(document, delivery)),
         ownership=document.section("source", Ownership),
         delivery=delivery,
-        classification=document.section("classification", Classification),
+        classification=document.section("classification", Classification).raised_to(
+            column.levels for column in columns if column.levels
+        ),
         columns=columns,
         things=_things(document),
-        frequency_s=_frequency(document),
+        frequency_s=promised_s(document, "frequency"),
+        retention_s=promised_s(document, "retention"),
     )
     problems = list(_problems(contract))
     problems += document.unknown_properties(("source", "delivery", "classification", "things"))
@@ -255,6 +252,7 @@ def _columns(document: Document) -> Iterator[Column]:
             aggregation=extra.aggregation,
             rollover=extra.rollover,
             description=item.get("description", ""),
+            levels=column_levels(document, index, item),
         )
 
 
@@ -272,21 +270,6 @@ def _servers(document: Document, delivery: Delivery) -> Iterator[Server]:
             location=str(item.get("path") or item.get("location") or ""),
             protocol=extra.protocol or delivery.protocol,
         )
-
-
-def _frequency(document: Document) -> int | None:
-    for index, promise in enumerate(document.data.get("slaProperties", ())):
-        if promise["property"].lower() != "frequency":
-            continue
-        value, unit = promise.get("value"), promise.get("unit", "d")
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            what, remedy = f"'{value}' is no frequency", "Write a number above 0."
-        elif unit not in _UNITS_S:
-            what, remedy = f"the unit '{unit}' is unknown", f"Write one of: {', '.join(_UNITS_S)}."
-        else:
-            return int(value * _UNITS_S[unit])
-        raise ContractError(Problem(f"{document.path}: slaProperties[{index}]", what, remedy))
-    return None
 
 
 def _problems(contract: SourceContract) -> Iterator[Problem]:
