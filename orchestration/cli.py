@@ -15,7 +15,17 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import gate, maintaining, onboarding, reconciling, report, spark, sql, workplace
+from orchestration import (
+    gate,
+    maintaining,
+    onboarding,
+    reconciling,
+    releases,
+    report,
+    spark,
+    sql,
+    workplace,
+)
 from orchestration.options import (
     ContractsOption,
     HomeOption,
@@ -45,6 +55,9 @@ app.command()(spark.spark_tables)
 app.command()(maintaining.maintain)
 app.command()(gate.audit)
 app.command()(gate.approve)
+app.command()(releases.withdraw)
+app.command()(releases.rollback)
+app.command()(releases.reinstate)
 app.add_typer(onboarding.source_app, name="source")
 
 
@@ -101,13 +114,23 @@ def build(
 
 @app.command()
 def publish(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be released, and what is new.")
+    ] = False,
     contracts: ContractsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Audit every product, release those that pass and may be shared, and publish the portal."""
+    """Audit every product, release those that pass and may be shared, and publish the portal.
+
+    With `--dry-run` nothing is released: each product tells its rows, columns, quality and policy
+    against its last release. Exit code 1 if one would be refused.
+    """
     settings, known = _lake(contracts, None, home)
-    _jobs(settings, known, ("publishing", "portal"), as_json)
+    if dry_run:
+        releases.foretell(settings, known, as_json)
+    else:
+        _jobs(settings, known, ("publishing", "portal"), as_json)
 
 
 @app.command()

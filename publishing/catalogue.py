@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Final
 
 from lakehouse.contracts import Contracts
@@ -21,7 +22,7 @@ from publishing.manifest import (
     ReleasedFile,
     load_release,
     newest_release,
-    release_numbers,
+    shown_numbers,
 )
 from publishing.terms import FORMATS, FileFormat
 
@@ -108,14 +109,20 @@ def open_releases(settings: Settings, contracts: Contracts) -> tuple[Release, ..
     """The newest release of each product that is open by its contract of today, in id order.
 
     A release made while the product was not open is never among them: it has not been decided
-    that those rows may be shown.
+    that those rows may be shown. Nor is a product whose decision was taken back or has run out.
     """
+    today = datetime.now(UTC).date()
     found = (
         newest_release(settings, product.id)
         for product in contracts.products.values()
-        if product.publication.audience == "open"
+        if product.publication.audience == "open" and _is_approved(contracts, product.id, today)
     )
     return tuple(release for release in found if release and release.publication.audience == "open")
+
+
+def _is_approved(contracts: Contracts, product_id: str, today: date) -> bool:
+    made = contracts.approval(product_id)
+    return made is not None and made.decided_on <= today.isoformat() <= made.valid_until
 
 
 def build_catalogue(
@@ -149,7 +156,7 @@ def _dataset(
     settings: Settings, contracts: Contracts, release: Release, where: Addresses
 ) -> Dataset:
     publication, product = release.publication, release.product
-    first = load_release(settings, product, release_numbers(settings, product)[0])
+    first = load_release(settings, product, shown_numbers(settings, product)[0])
     organisation = release.publisher.name.sv
     return Dataset(
         iri=where.dataset(product),

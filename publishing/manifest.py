@@ -23,6 +23,7 @@ from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
 from publishing import changes
 from publishing.changes import Changes
+from publishing.withdrawals import standing
 
 MANIFEST = "manifest.json"
 _NUMBER = re.compile(r"^\d{4,}$")
@@ -150,17 +151,27 @@ class Release:
 
 
 def newest_release(settings: Settings, product_id: str) -> Release | None:
-    """The newest release of a product; None when it has never been released.
+    """The newest release of a product that may be shown; None when there is none.
 
     Raises:
         LakeError: The release is damaged.
     """
-    numbers = release_numbers(settings, product_id)
+    numbers = shown_numbers(settings, product_id)
     return load_release(settings, product_id, numbers[-1]) if numbers else None
 
 
+def shown_numbers(settings: Settings, product_id: str) -> tuple[int, ...]:
+    """Numbers of the releases of a product that may be shown, in order."""
+    now = standing(_product_folder(settings, product_id))
+    if now.closed:
+        return ()
+    return tuple(
+        number for number in release_numbers(settings, product_id) if number not in now.hidden
+    )
+
+
 def releases(settings: Settings, product_id: str | None = None) -> tuple[Release, ...]:
-    """Every release of one product, or of all of them, oldest first within each product.
+    """Every release that may be shown, of one product or of all, oldest first in each.
 
     Raises:
         LakeError: A release is damaged.
@@ -169,7 +180,7 @@ def releases(settings: Settings, product_id: str | None = None) -> tuple[Release
     return tuple(
         load_release(settings, product, number)
         for product in products
-        for number in release_numbers(settings, product)
+        for number in shown_numbers(settings, product)
     )
 
 
@@ -214,6 +225,13 @@ def load_release(settings: Settings, product_id: str, number: int) -> Release:
     for file in found.files:
         _check_file(folder, file)
     return found
+
+
+def stored_manifest(settings: Settings, product_id: str, number: int) -> Mapping[str, Any]:
+    """The manifest of a release as it stands, also of one whose rows were erased."""
+    path = release_folder(settings, product_id, number) / MANIFEST
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return told
 
 
 def damaged_files(release: Release) -> Iterator[Problem]:

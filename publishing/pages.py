@@ -7,7 +7,9 @@ names of places and devices were typed by strangers. Pages need no JavaScript.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +22,14 @@ from lakehouse.verdicts import Check, Verdict
 from publishing import changelog, words
 from publishing.addresses import Addresses
 from publishing.cards import citation
-from publishing.catalogue import Catalogue, Dataset
+from publishing.catalogue import TITLE, Catalogue, Dataset
 from publishing.changes import Changes
 from publishing.charts import chart
 from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
 from publishing.manifest import Column, Release
 from publishing.terms import FREQUENCIES, LICENCES, THEMES, TYPE_NAMES
+from publishing.withdrawals import Withdrawal
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = Path(__file__).parent / "static" / "style.css"
@@ -70,6 +73,38 @@ def render_pages(catalogue: Catalogue, history: History, base_url: str) -> dict[
     for item in items:
         path = f"dataset/{item['id']}/index.html"
         pages[path] = template.render(site=site, item=item, root="../../")
+    return pages
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An open product that was withdrawn, and why."""
+
+    title: Text
+    withdrawal: Withdrawal
+
+
+def render_gone(products: Mapping[str, Gone]) -> dict[str, str]:
+    """What is left of withdrawn products: a page that says why, and what a web server needs.
+
+    `gone.json` lists the addresses that must be answered with 410, so that harvesters forget them.
+    """
+    if not products:
+        return {}
+    template = _environment().get_template("withdrawn.html")
+    site = {"title": TITLE, "has_catalogue": False}
+    pages = {
+        f"dataset/{product}/index.html": template.render(
+            site=site,
+            root="../../",
+            title=gone.title,
+            day=words.day(gone.withdrawal.at),
+            reason=Text(sv=gone.withdrawal.reason, en=gone.withdrawal.reason_en),
+        )
+        for product, gone in products.items()
+    }
+    paths = [f"/{kind}/{product}/" for product in products for kind in ("dataset", "files")]
+    pages["gone.json"] = json.dumps({"status": 410, "paths": sorted(paths)}, indent=1) + "\n"
     return pages
 
 

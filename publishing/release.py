@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from publishing.addresses import Addresses
 from publishing.cards import card
 from publishing.changelog import changes_file
 from publishing.comparison import changes_of
+from publishing.contract_versions import require_version
 from publishing.distributions import Extent, write_distributions
 from publishing.knowledge import knowledge_lines
 from publishing.manifest import (
@@ -40,9 +42,11 @@ from publishing.manifest import (
     release_numbers,
     releases,
     sha256_of,
+    stored_manifest,
 )
 from publishing.permission import Permission, permission
 from publishing.terms import MEDIA_TYPES
+from publishing.withdrawals import standing
 from publishing.words import LANGUAGES
 
 __all__ = ["Release", "newest_release", "release", "releases"]
@@ -68,15 +72,41 @@ def release(settings: Settings, contracts: Contracts, product_id: str) -> Releas
             no decision to share it. The last good release is untouched.
         Busy: Another process is releasing this product.
     """
+    with drafted(settings, contracts, product_id) as draft:
+        if not draft.is_new:
+            return draft
+        staging = _staging(settings, product_id)
+        complete = _write_texts(draft, Addresses(settings.base_url), staging)
+        _publish(complete, staging)
+        return complete
+
+
+@contextmanager
+def drafted(settings: Settings, contracts: Contracts, product_id: str) -> Iterator[Release]:
+    """The release that would be made now, staged but not shown; cleared away afterwards.
+
+    Yields:
+        A release with its tables and with what it changes, without its texts; or, `is_new` False,
+        the newest one, which already holds this content.
+
+    Raises:
+        ReleaseRefused, Busy: As `release` does.
+    """
     contract = contracts.product(product_id)
     with exclusive(settings, f"release.{product_id}"):
+        _refuse_closed(settings, product_id)
         given = permission(settings, contracts, contract, datetime.now(UTC).date())
         newest = newest_release(settings, product_id)
+        if newest:
+            require_version(newest, contract, _columns(contracts, contract))
         if newest and _is_same(newest, contract) and newest.delta_version == given.delta_version:
-            return newest
-        staging = _fresh_staging(settings, product_id)
+            yield newest
+            return
+        staging = _staging(settings, product_id)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
         try:
-            return _make(settings, contracts, given, newest, staging)
+            yield _draft(settings, contracts, given, newest, staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -85,14 +115,11 @@ def _is_same(newest: Release, contract: ProductContract) -> bool:
     return newest.contract_digest == contract.digest
 
 
-def _fresh_staging(settings: Settings, product_id: str) -> Path:
-    staging = settings.releases / product_id / _STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    return staging
+def _staging(settings: Settings, product_id: str) -> Path:
+    return settings.releases / product_id / _STAGING
 
 
-def _make(
+def _draft(
     settings: Settings,
     contracts: Contracts,
     given: Permission,
@@ -110,6 +137,7 @@ def _make(
             )
         )
     text = staging / f"{contract.id}.csv"
+    _refuse_withdrawn(settings, contract, sha256_of(text))
     is_known = newest is not None and _is_same(newest, contract)
     if newest and is_known and newest.file(".csv").sha256 == sha256_of(text):
         return newest
@@ -119,9 +147,33 @@ def _make(
     draft = _describe(contracts, given, number, extent, folder)
     if newest:
         draft = replace(draft, changes=changes_of(newest, draft, staging))
-    complete = _write_texts(draft, Addresses(settings.base_url), staging)
-    _publish(complete, staging)
-    return complete.as_new()
+    return draft.as_new()
+
+
+def _refuse_closed(settings: Settings, product_id: str) -> None:
+    closed = standing(settings.releases / product_id).closed
+    if closed:
+        raise ReleaseRefused(
+            Problem(
+                product_id,
+                f"it was withdrawn on {closed.at}: {closed.reason_en}",
+                f"Run 'sjostad reinstate {product_id}' when the reason is gone.",
+            )
+        )
+
+
+def _refuse_withdrawn(settings: Settings, contract: ProductContract, sha256: str) -> None:
+    """What was taken back must not come again with the next morning's run."""
+    for number, why in standing(settings.releases / contract.id).hidden.items():
+        files = stored_manifest(settings, contract.id, number)["files"]
+        if any(file["name"].endswith(".csv") and file["sha256"] == sha256 for file in files):
+            raise ReleaseRefused(
+                Problem(
+                    contract.id,
+                    f"the same rows were release {number}, taken back on {why.at}: {why.reason_en}",
+                    "Mend what was wrong with them.",
+                )
+            )
 
 
 def _describe(
@@ -148,7 +200,7 @@ def _describe(
         classification=given.classification,
         decision=given.decision,
         approval=_approval(contracts, contract),
-        columns=tuple(_column(column, contracts.vocabulary) for column in contract.columns),
+        columns=_columns(contracts, contract),
         files=tuple(_file(staging / name, extent.rows) for name in names),
     )
 
@@ -166,6 +218,10 @@ def _publisher(vocabulary: Vocabulary, organisation_id: str) -> Publisher:
         kind=row["kind"],
         organisation_number=row["organisation_number"],
     )
+
+
+def _columns(contracts: Contracts, contract: ProductContract) -> tuple[Column, ...]:
+    return tuple(_column(column, contracts.vocabulary) for column in contract.columns)
 
 
 def _column(column: ProductColumn, vocabulary: Vocabulary) -> Column:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lakehouse import flushing
 from lakehouse.contracts import Contracts
+from lakehouse.contracts.product import Text
 from lakehouse.errors import LakeError, ReleaseRefused
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -27,12 +28,14 @@ from publishing.manifest import (
     Release,
     damaged_files,
     load_release,
-    release_numbers,
+    shown_numbers,
+    stored_manifest,
 )
 from publishing.open_database import build_open_database
-from publishing.pages import render_pages
+from publishing.pages import Gone, render_gone, render_pages
 from publishing.profile import check
 from publishing.serialisations import json_ld, rdf_xml, turtle
+from publishing.withdrawals import closed_products
 
 _BUILD: Final = "build.json"
 _KEPT_BUILDS: Final = 3
@@ -110,7 +113,8 @@ def _texts(settings: Settings, catalogue: Catalogue) -> dict[str, bytes]:
         dataset.release.product: _history(settings, dataset.release)
         for dataset in catalogue.datasets
     }
-    pages = render_pages(catalogue, history, settings.base_url)
+    gone = _gone(settings, catalogue)
+    pages = render_pages(catalogue, history, settings.base_url) | render_gone(gone)
     texts = {path: text.encode() for path, text in pages.items()}
     if catalogue.datasets:  # a catalogue without datasets breaks the profile: there is none
         swede, europe = swedish(catalogue), european(catalogue)
@@ -123,8 +127,19 @@ def _texts(settings: Settings, catalogue: Catalogue) -> dict[str, bytes]:
     return texts
 
 
+def _gone(settings: Settings, catalogue: Catalogue) -> Mapping[str, Gone]:
+    """The open products that were withdrawn."""
+    shown = {dataset.release.product for dataset in catalogue.datasets}
+    found = {}
+    for product, why in closed_products(settings).items():
+        last = stored_manifest(settings, product, why.numbers[-1])
+        if product not in shown and last["publication"]["audience"] == "open":
+            found[product] = Gone(Text(**last["publication"]["title"]), why)
+    return found
+
+
 def _history(settings: Settings, newest: Release) -> list[Release]:
-    numbers = release_numbers(settings, newest.product)[-_HISTORY:]
+    numbers = shown_numbers(settings, newest.product)[-_HISTORY:]
     return [load_release(settings, newest.product, number) for number in reversed(numbers)]
 
 
@@ -155,7 +170,7 @@ def _show(
     folder = sites / f"{number:04d}"
     os.rename(staging, folder)
     _point(settings.site, folder)
-    _forget_old(sites)
+    forget_builds(settings)
     return Site(number, folder, digest, numbers, is_new=True)
 
 
@@ -195,6 +210,8 @@ def _builds(sites: Path) -> list[int]:
     return sorted(int(path.name) for path in sites.iterdir() if path.name.isdigit())
 
 
-def _forget_old(sites: Path) -> None:
-    for number in _builds(sites)[:-_KEPT_BUILDS]:
+def forget_builds(settings: Settings, keep: int = _KEPT_BUILDS) -> None:
+    """Remove the builds before the newest ones, with the files that they link to."""
+    sites = settings.home / "sites"
+    for number in _builds(sites)[:-keep]:
         shutil.rmtree(sites / f"{number:04d}", ignore_errors=True)

@@ -178,18 +178,6 @@ def test_broken_source_is_refused(tmp_path, name):
 
 
 BROKEN_PRODUCTS = {
-    "open_but_confidential": (
-        put("classification", "k", 1),
-        ["publication.audience", "open, but K=1", "Only K=0 without personal data"],
-    ),
-    "open_but_personal": (
-        put("classification", "personalData", True),
-        ["publication.audience", "personal data is true", "write 'internal' or 'restricted'"],
-    ),
-    "open_without_approval": (
-        drop_section("approval"),
-        ["customProperties.approval", "recorded decision", "Add '- property: approval'"],
-    ),
     "no_key": (
         lambda data: [item.pop("primaryKey", None) for item in columns(data)],
         ["schema[0].properties", "no property is a primaryKey", "Mark the columns"],
@@ -211,6 +199,19 @@ BROKEN_PRODUCTS = {
         ["schema[0].properties[0].customProperties.label", "this key is missing"],
     ),
     "id_is_not_the_file": (top("id", "luft"), ["id", "'luft' is not the file's name", "equal"]),
+    "approval_beside_the_contract": (
+        lambda data: data["customProperties"].append({"property": "approval", "value": {}}),
+        ["customProperties.approval", "this property is unknown", "Known ones"],
+    ),
+    "no_semantic_version": (top("version", "1.0"), ["version", "'1.0' is no semantic version"]),
+    "column_classified_in_words": (
+        lambda data: columns(data)[3].__setitem__("classification", "hemlig"),
+        ["schema[0].properties[3].classification", "'hemlig' is no classification", "K-R-T"],
+    ),
+    "special_but_not_personal": (
+        put("classification", "specialCategory", True),
+        ["customProperties.classification", "expected 'personalData: true'"],
+    ),
 }
 
 
@@ -230,11 +231,22 @@ def test_broken_product_is_refused(tmp_path, name):
         assert word in str(caught.value)
 
 
-def test_internal_product_needs_neither(tmp_path):
+def test_a_product_that_nobody_has_classified_can_be_read(tmp_path):
     data = yaml.safe_load(PRODUCT.read_text(encoding="utf-8"))
-    section(data, "publication")["audience"] = "internal"
-    section(data, "classification")["k"] = 1
-    without(data, "approval")
+    without(data, "classification")
     path = tmp_path / PRODUCT.name
     path.write_text(yaml.safe_dump(data))
-    assert load_product(path).approval is None
+    assert load_product(path).classification is None
+
+
+def test_the_highest_column_classifies_a_source(tmp_path):
+    data = copy.deepcopy(document())
+    columns(data)[2]["classification"] = "2-0-1"
+    path = tmp_path / "meters.yaml"
+    path.write_text(yaml.safe_dump(data))
+    source = load_source(path)
+    levels = section(data, "classification")
+    assert source.classification.k == 2
+    assert source.classification.r == levels["r"]
+    assert source.classification.t == max(levels["t"], 1)
+    assert not source.classification.is_shareable

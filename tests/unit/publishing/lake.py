@@ -10,6 +10,7 @@ import pytest
 
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.decisions import Decision, Outcome, inputs_of, save_decision
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.verdicts import Check, Verdict, save_verdict
 from publishing.release import release
@@ -112,7 +113,8 @@ def keep_verdict(
     product: str = PRODUCT,
     **changes: object,
 ) -> Verdict:
-    """Save a verdict on a version; any of its fields can be overridden."""
+    """Save a verdict on a version, any of whose fields can be overridden, and a decision."""
+    keep_decision(settings, contracts, version, product)
     contract = contracts.product(product)
     column, last = contract.key[0], contract.columns[-1].name
     not_null, between = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
@@ -133,6 +135,30 @@ def keep_verdict(
     verdict = Verdict(**(facts | changes))
     save_verdict(settings, verdict)
     return verdict
+
+
+def keep_decision(
+    settings: Settings,
+    contracts: Contracts,
+    version: int,
+    product: str = PRODUCT,
+    **changes: object,
+) -> Decision:
+    """Save a decision to share a version; any of its fields can be overridden."""
+    contract = contracts.product(product)
+    facts: dict[str, object] = {
+        "product": product,
+        "audience": contract.publication.audience,
+        "contract_version": contract.version,
+        "inputs": inputs_of(contracts, contract),
+        "delta_version": version,
+        "outcomes": (Outcome("classified", "KLASSA", True, "Klassad 0-2-1.", "It is 0-2-1."),),
+        "decided_on": "2026-01-01",
+        "valid_until": "2199-12-31",
+    }
+    decision = Decision(**(facts | changes))
+    save_decision(settings, decision)
+    return decision
 
 
 @pytest.fixture

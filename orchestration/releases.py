@@ -1,0 +1,155 @@
+"""The commands about releases: what the next would be, taking one back, showing it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from lakehouse.contracts import Contracts
+from lakehouse.settings import Settings
+from orchestration import report
+from orchestration.options import ContractsOption, HomeOption, lake
+
+if TYPE_CHECKING:  # importing these takes a second, which other commands need not wait for
+    from publishing.preview import Preview
+    from publishing.taking_back import Taken
+
+EXIT_FAILED: Final = 1
+
+ProductArgument = Annotated[str, typer.Argument(help="The product.")]
+ReasonOption = Annotated[
+    str, typer.Option(help="Why, in Swedish; citizens read it on the product's page.")
+]
+EnglishOption = Annotated[
+    str | None, typer.Option("--reason-en", help="The same in English; as --reason if omitted.")
+]
+
+
+def withdraw(
+    product: ProductArgument,
+    reason: ReasonOption,
+    reason_en: EnglishOption = None,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Also delete the rows of its releases, for good.")
+    ] = False,
+    contracts: ContractsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Take a product back: gone from portal, catalogue, files and assistants when this returns.
+
+    A page with the reason stays in its place, and nothing more of it is released until
+    `sjostad reinstate`. Its releases are kept, shown nowhere, unless `--erase` deletes their rows.
+
+    Example: `sjostad withdraw trafikflode_kvart --reason "Räknefel vid Sveavägen sedan 3 maj."`
+    """
+    from publishing import taking_back
+
+    settings, known = lake(contracts, None, home)
+    known.product(product)
+    _report(
+        taking_back.withdraw(settings, known, product, reason, reason_en or reason, erase=erase),
+        f"{product} is withdrawn",
+    )
+
+
+def rollback(
+    product: ProductArgument,
+    to: Annotated[int, typer.Option("--to", help="Number of the release to show again.")],
+    reason: ReasonOption,
+    reason_en: EnglishOption = None,
+    contracts: ContractsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show an earlier release again, and none that came after it.
+
+    The same rows are not released again: mend what was wrong with them first.
+
+    Example: `sjostad rollback luftkvalitet_timme --to 41 --reason "Fel enhet i utgåva 42."`
+    """
+    from publishing import taking_back
+
+    settings, known = lake(contracts, None, home)
+    known.product(product)
+    _report(
+        taking_back.roll_back(settings, known, product, to, reason, reason_en or reason),
+        f"{product}: release {to} is shown again",
+    )
+
+
+def reinstate(
+    product: ProductArgument,
+    reason: ReasonOption,
+    reason_en: EnglishOption = None,
+    contracts: ContractsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show a withdrawn product again, and let it be released. What was erased stays gone.
+
+    Example: `sjostad reinstate trafikflode_kvart --reason "Räknefelet är rättat."`
+    """
+    from publishing import taking_back
+
+    settings, known = lake(contracts, None, home)
+    known.product(product)
+    _report(
+        taking_back.reinstate(settings, known, product, reason, reason_en or reason),
+        f"{product} is shown again",
+    )
+
+
+def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:
+    """Audit every product and print what releasing it would come to."""
+    from publishing.preview import preview
+    from quality import audit_product, decide_product
+
+    found = []
+    for product_id, product in contracts.products.items():
+        audit_product(settings, product)
+        decide_product(settings, contracts, product, datetime.now(UTC).date())
+        found.append(preview(settings, contracts, product_id))
+    if as_json:
+        report.print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            _print_preview(one)
+        report.out.print("Nothing was released.")
+    if any(one.problems for one in found):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_preview(found: Preview) -> None:
+    from publishing import changelog
+
+    name = f"[bold]{escape(found.product)}[/]"
+    last = f"release {found.last}" if found.last else "nothing released yet"
+    if found.problems:
+        report.out.print(f"[red]✗[/] {name} would be refused ({last})")
+        for problem in found.problems:
+            report.out.print(f"    {escape(problem.what)}")
+    elif found.is_unchanged:
+        report.out.print(f"[dim]=[/] {name} unchanged ({last})")
+    else:
+        told = f"{found.rows or 0:,} rows"
+        if found.changes:
+            told += f": {changelog.rows_told(found.changes, 'en')}"
+            days = changelog.days_told(found.changes, "en")
+            told += f" ({days})" if days else ""
+        report.out.print(f"[green]+[/] {name} would be release {found.number} ({last}), {told}")
+        for change in found.changes.columns if found.changes else ():
+            report.out.print(f"    column {escape(changelog.column_told(change, 'en'))}")
+    for kind, differences in (("quality", found.quality), ("policy", found.policy)):
+        for one in differences:
+            before, after = one.before or "not asked", one.after or "asked no more"
+            report.out.print(f"    {kind} {escape(f'{one.about}: {before} → {after}')}")
+
+
+def _report(taken: Taken, said: str) -> None:
+    numbers = ", ".join(map(str, taken.withdrawal.numbers)) or "none"
+    report.out.print(f"[green]✓[/] {escape(said)} (releases {numbers}).")
+    if taken.withdrawal.erased:
+        report.out.print("  Their rows are deleted; their manifests stay.")
+    report.out.print(f"  Portal: build {taken.site.number}, {len(taken.site.releases)} products.")
