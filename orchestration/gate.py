@@ -134,6 +134,14 @@ def _approval(
         )
     if until < on:
         raise SettingsError(Problem("--until", f"{until} is before {on}", "Correct the dates."))
+    if on.isoformat() < verdict.audited_at[:10]:
+        raise SettingsError(
+            Problem(
+                "--on",
+                f"{on} is before the audit of {verdict.audited_at}, which nobody can have seen then",
+                "Record decisions that were made on this audit.",
+            )
+        )
     return Approval(
         product=contract.id,
         audience=contract.publication.audience,

@@ -86,6 +86,8 @@ def stages(found: Sequence[Stage], settings: Settings, as_json: bool) -> None:
             out.print()
         _SHOW[stage.job](stage)
         for step, cause in stage.failures.items():
+            if _gate(step):  # the table of products has told why
+                continue
             out.print(f"[bold red]✗ {escape(_place(step))}[/] {escape(cause)}")
     _closing(found, settings)
 
@@ -192,7 +194,16 @@ def _closing(found: Sequence[Stage], settings: Settings) -> None:
 
 def _place(step: str) -> str:
     """A step by the name of its asset: Dagster writes `bronze__x` for `bronze/x`."""
-    return step.replace("__", "/")
+    return _gate(step) or step.replace("__", "/")
+
+
+def _gate(step: str) -> str | None:
+    """A step of the gate by the name of its product; None for another step."""
+    for check in ("audit", "sharing"):
+        _, is_one, product = step.partition(f"_{check}_")
+        if is_one and step.startswith("gold__"):
+            return f"{check} of {product}"
+    return None
 
 
 def _changed(found: Sequence[Stage]) -> bool:
