@@ -127,6 +127,19 @@ def test_ordinary_values_raise_no_alarm(duck, ordinary, rows):
     assert scan(duck, query).hits == ()
 
 
+def test_digits_of_a_person_within_another_identity_are_nobody(duck):
+    late = "130530-010" + check_digit("130530010")
+    wholes = [
+        f"550e8400-e29b-41d4-a716-{PERSON}",
+        f"urn:uuid:550e8400-e29b-41d4-a716-{PERSON}",
+        f"dev/a8{PERSON}c1",
+        f"20260301T{late[:6]}+{late[7:]}",
+    ]
+    for text in wholes:
+        assert scan(duck, f"select {literal(text)} as code").hits == ()
+    assert scan(duck, f"select {literal(late)} as code").hits != ()
+
+
 def test_organisations_raise_no_alarm_and_a_person_among_them_does(duck):
     numbers = [f"55{20 + n % 80}{n * 7919 % 100_000:05}" for n in range(300)]
     numbers = [number + check_digit(number) for number in numbers]
