@@ -138,7 +138,7 @@ def _approval(
         raise SettingsError(
             Problem(
                 "--on",
-                f"{on} is before the audit of {verdict.audited_at}, which nobody can have seen then",
+                f"{on} is before the audit of {verdict.audited_at}, which nobody had seen then",
                 "Record decisions that were made on this audit.",
             )
         )

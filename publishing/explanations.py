@@ -35,6 +35,9 @@ _MEANINGS: Final = {
     "expect_table_columns_to_match_set": Text(
         sv="Kolumnerna ska vara de utlovade.", en="The columns must be the promised ones."
     ),
+    "nothing_disclosed": Text(
+        sv="Inget ska röja en person eller ett hem.", en="Nothing may tell of a person or a home."
+    ),
     "expect_column_to_exist": Text(sv="Kolumnen ska finnas.", en="The column must exist."),
     "expect_column_max_to_be_between": Text(
         sv="De senaste värdena ska vara tillräckligt nya.", en="The newest values must be recent."

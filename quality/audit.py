@@ -22,6 +22,7 @@ from lakehouse.duck import connect, delta_scan, identifier
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict, save_verdict
+from quality.disclosed import disclosed
 from quality.suite import Planned, Suite, identity, suite_of
 
 
@@ -66,7 +67,10 @@ def judge(contract: ProductContract, address: Path, version: int, suite: Suite) 
         if rows == 0:
             reasons.append("the table is empty")
         checks, faults = run(frame, suite.planned, contract.id)
-        reasons += faults
+        with connect() as connection:
+            told, objections = disclosed(connection, contract, address, version)
+        checks += told
+        reasons += faults + objections
     return Verdict(
         product=contract.id,
         model=contract.model,

@@ -121,7 +121,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class ProductColumn:
-    """One column a product promises."""
+    """One column a product promises.
+
+    `may_hold` names the kinds of findings of the disclosure scan that are meant to be in it.
+    """
 
     name: str
     logical_type: str
@@ -133,6 +136,7 @@ class ProductColumn:
     minimum: float | None
     maximum: float | None
     levels: Levels | None = None
+    may_hold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,7 @@ def _columns(document: Document, table: Mapping[str, Any]) -> Iterator[ProductCo
             minimum=options.get("minimum"),
             maximum=options.get("maximum"),
             levels=column_levels(document, index, item),
+            may_hold=tuple(extra.get("mayHold", ())),
         )
 
 

@@ -113,19 +113,20 @@ def test_each_job_selects_its_own_step(definitions, graph, contracts):
         "publishing": {"release"},
         "portal": {"portal", "ai"},
     }
-    audits = {f"audit_{product}" for product in contracts.products}
+    gate = {f"{check}_{one}" for one in contracts.products for check in ("audit", "sharing")}
     checks = {
         name: {key.name for data in job.asset_layer.data for key in data.assets_def.check_keys}
         for name, job in chosen.items()
     }  # fmt: skip
-    assert checks["publishing"] == audits
-    assert not checks["transformation"] & audits
+    assert checks["publishing"] == gate
+    assert not checks["transformation"] & gate
     assert len(checks["transformation"]) > 50
 
 
-def test_audits_block(definitions, graph, contracts):
+@pytest.mark.parametrize("check", ["audit", "sharing"])
+def test_the_gate_blocks(definitions, graph, contracts, check):
     for product in contracts.products.values():
-        key = dg.AssetCheckKey(dg.AssetKey(["gold", product.model]), f"audit_{product.id}")
+        key = dg.AssetCheckKey(dg.AssetKey(["gold", product.model]), f"{check}_{product.id}")
         assert graph.get_check_spec(key).blocking
 
 

@@ -36,11 +36,11 @@ def released(settings, contracts):
     return make
 
 
-def with_product(contracts, **edits):
-    """The contracts with the air product edited, as its owner would, under version 1.1.0."""
+def with_product(contracts, version="2.0.0", **edits):
+    """The contracts with the air product edited, as its owner would, under a new version."""
     product = contracts.products[PRODUCT]
     digest = f"{hash(repr(edits)) & (1 << 64) - 1:064x}"
-    edited = replace(product, version="1.1.0", digest=digest, **edits)
+    edited = replace(product, version=version, digest=digest, **edits)
     return replace(contracts, products={**contracts.products, PRODUCT: edited})
 
 
@@ -152,15 +152,15 @@ def test_new_columns_and_units_are_told_and_change_no_row(released, contracts):
         for column in columns
     )
     released(air_rows(), with_product(contracts, columns=fewer))
-    found = released(air_rows(), with_product(contracts, columns=other)).changes
+    found = released(air_rows(), with_product(contracts, "3.0.0", columns=other)).changes
     assert found.days == ()
     assert set(found.columns) == {
         ColumnChange("district", "added", None, "string"),
         ColumnChange("no2_ug_m3", "unit", "ug/m3", "mg/m3"),
     }
     assert summary(found).sv == (
-        "Ersätter version 1.1.0+1. Inga rader har ändrats. Kolumner: district: ny kolumn, text; "
-        "no2_ug_m3: enheten var ug/m3, är mg/m3."
+        "Ersätter version 2.0.0+1. Inga rader har ändrats. Dataavtal 2.0.0 → 3.0.0. "
+        "Kolumner: district: ny kolumn, text; no2_ug_m3: enheten var ug/m3, är mg/m3."
     )
 
 
@@ -173,7 +173,7 @@ def test_another_type_with_the_same_numbers_changes_no_row(released, contracts):
     found = released(air_rows(), with_product(contracts, columns=columns)).changes
     assert found.days == ()
     assert found.columns == (ColumnChange("readings", "type", "integer", "number"),)
-    assert (found.contract_before, found.contract_after) == ("1.0.0", "1.1.0")
+    assert (found.contract_before, found.contract_after) == ("1.0.0", "2.0.0")
 
 
 def test_without_a_common_key_whole_rows_are_compared(released, contracts):

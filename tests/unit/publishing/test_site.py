@@ -18,7 +18,7 @@ from publishing.open_database import build_open_database, open_database, release
 from publishing.profile import check
 from publishing.release import release
 from publishing.site import build_site, current_site
-from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, release_both
+from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, keep_decision, release_both
 
 
 @pytest.fixture
@@ -147,6 +147,7 @@ def test_what_is_not_open_or_never_released_is_nowhere(settings, contracts, gold
 def test_a_release_made_while_closed_stays_closed_when_the_contract_opens(
     settings, contracts, gold
 ):
+    keep_decision(settings, closed(contracts), gold)
     made = release(settings, closed(contracts), PRODUCT)
     assert "knowledge.jsonl" not in {file.name for file in made.files}
     assert build_site(settings, contracts).releases == {}
