@@ -15,7 +15,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import maintaining, onboarding, reconciling, report, spark, sql, workplace
+from orchestration import log, maintaining, onboarding, reconciling, report, spark, sql, workplace
 from orchestration.options import (
     ContractsOption,
     HomeOption,
@@ -44,6 +44,7 @@ app.command()(sql.sql)
 app.command()(spark.spark_tables)
 app.command()(maintaining.maintain)
 app.add_typer(onboarding.source_app, name="source")
+app.add_typer(log.log_app, name="log")
 
 
 @app.command()
