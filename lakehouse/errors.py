@@ -67,3 +67,11 @@ class Busy(SjostadError):
 
 class ReleaseRefused(SjostadError):
     """A product may not be released: its audit failed, is missing or is of another version."""
+
+
+class SignatureRefused(SjostadError):
+    """A signature is missing, cannot be read, or was not made by a trusted key over these bytes."""
+
+
+class NotLogged(SjostadError):
+    """An event may not stand in the audit log as it was told; nothing was written."""

@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from lakehouse.errors import Busy, Problem
 from lakehouse.settings import Settings
 
-_POLL_S = 0.1
+POLL_S = 0.1
 
 
 @contextmanager
-def exclusive(settings: Settings, work: str) -> Iterator[None]:
+def exclusive(settings: Settings, work: str, *, poll_s: float = POLL_S) -> Iterator[None]:
     """Hold the lock of `work` while the block runs.
 
     Args:
         settings: Says where lock files live and how long to wait.
         work: Name of the work, such as `transformation` or `ingest.hamnar_elmatare`.
+        poll_s: Seconds between attempts; less where the work takes milliseconds.
 
     Raises:
         Busy: Another process held the lock for longer than `settings.patience_s` seconds.
@@ -43,7 +44,7 @@ def exclusive(settings: Settings, work: str) -> Iterator[None]:
                         "Wait for it to finish, or raise SJOSTAD_PATIENCE_S.",
                     )
                 )
-            time.sleep(_POLL_S)
+            time.sleep(poll_s)
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

@@ -36,6 +36,9 @@ class Settings:
         keep_days: Days that older versions of tables stay readable for.
         server: Which of a contract's servers to fetch from, such as `live`; a contract without
             one of that name, or all of them when empty, uses its first.
+        actor: Role or service that the audit log names; a pseudonym of the user when empty.
+        signing_key: OpenSSH file of the key that signs; a key of the home's own when None.
+        trusted_keys: File of keys whose signatures count; the home's own when None.
     """
 
     home: Path
@@ -46,6 +49,9 @@ class Settings:
     patience_s: float
     server: str = ""
     keep_days: int = 30
+    actor: str = ""
+    signing_key: Path | None = None
+    trusted_keys: Path | None = None
 
     @classmethod
     def from_environment(
@@ -81,6 +87,9 @@ class Settings:
             patience_s=_seconds(env.get("SJOSTAD_PATIENCE_S", "30")),
             server=server or env.get("SJOSTAD_SERVER", ""),
             keep_days=_days(env.get("SJOSTAD_KEEP_DAYS", "30")),
+            actor=env.get("SJOSTAD_ACTOR", ""),
+            signing_key=_file(env.get("SJOSTAD_SIGNING_KEY", "")),
+            trusted_keys=_file(env.get("SJOSTAD_TRUSTED_KEYS", "")),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -94,6 +103,9 @@ class Settings:
             "SJOSTAD_PATIENCE_S": str(self.patience_s),
             "SJOSTAD_SERVER": self.server,
             "SJOSTAD_KEEP_DAYS": str(self.keep_days),
+            "SJOSTAD_ACTOR": self.actor,
+            "SJOSTAD_SIGNING_KEY": str(self.signing_key or ""),
+            "SJOSTAD_TRUSTED_KEYS": str(self.trusted_keys or ""),
         }
 
     @property
@@ -136,11 +148,25 @@ class Settings:
         """Lock files of work in progress."""
         return self.home / "locks"
 
+    @property
+    def audit_log(self) -> Path:
+        """Who did what and when: a file of chained lines for each day, and signed heads."""
+        return self.home / "operations" / "audit"
+
+    @property
+    def keys(self) -> Path:
+        """Keys that were made here, and those that are trusted."""
+        return self.home / "keys"
+
 
 def default_home(contracts: Path) -> Path:
     """The home folder of a contracts folder when none is named."""
     root = PROJECT / ".sjostad"
     return root if contracts == PROJECT / "contracts" else root / "lakes" / contracts.name
+
+
+def _file(text: str) -> Path | None:
+    return Path(text).resolve() if text else None
 
 
 def _first_of_january(text: str) -> date:

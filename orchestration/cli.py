@@ -17,6 +17,7 @@ from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from orchestration import (
     gate,
+    log,
     maintaining,
     onboarding,
     reconciling,
@@ -59,6 +60,7 @@ app.command()(releases.withdraw)
 app.command()(releases.rollback)
 app.command()(releases.reinstate)
 app.add_typer(onboarding.source_app, name="source")
+app.add_typer(log.log_app, name="log")
 
 
 @app.command()

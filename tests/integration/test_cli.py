@@ -268,7 +268,8 @@ def test_the_doctor_reads_contracts_too(tmp_path):
 @pytest.mark.parametrize(
     "command",
     ["", "run", "ingest", "build", "audit", "publish", "status", "doctor", "prepare",
-     "source check", "source init", "maintain"],
+     "source check", "source init", "maintain", "log",
+     "log verify", "log show", "log incident", "log sign"],
 )  # fmt: skip
 def test_every_command_explains_itself(tmp_path, command):
     done = sjostad(tmp_path, *command.split(), "--help")

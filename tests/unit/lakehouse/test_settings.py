@@ -44,6 +44,9 @@ def test_environment_is_read(tmp_path):
             "SJOSTAD_DAILY_FROM": "2025-01-01",
             "SJOSTAD_PATIENCE_S": "1.5",
             "SJOSTAD_KEEP_DAYS": "14",
+            "SJOSTAD_ACTOR": "nightly",
+            "SJOSTAD_SIGNING_KEY": str(tmp_path / "key"),
+            "SJOSTAD_TRUSTED_KEYS": str(tmp_path / "trusted"),
         }
     )
     assert settings == Settings(
@@ -54,6 +57,9 @@ def test_environment_is_read(tmp_path):
         daily_from=date(2025, 1, 1),
         patience_s=1.5,
         keep_days=14,
+        actor="nightly",
+        signing_key=tmp_path / "key",
+        trusted_keys=tmp_path / "trusted",
     )
 
 
@@ -68,7 +74,13 @@ def test_arguments_go_before_the_environment(tmp_path):
 
 def test_a_child_process_gets_the_same_settings(tmp_path):
     settings = Settings.from_environment(
-        {"SJOSTAD_DAILY_FROM": "2024-01-01", "SJOSTAD_PATIENCE_S": "0.5", "SJOSTAD_KEEP_DAYS": "7"},
+        {
+            "SJOSTAD_DAILY_FROM": "2024-01-01",
+            "SJOSTAD_PATIENCE_S": "0.5",
+            "SJOSTAD_KEEP_DAYS": "7",
+            "SJOSTAD_ACTOR": "nightly",
+            "SJOSTAD_SIGNING_KEY": "/run/key",
+        },
         home=tmp_path,
     )
     assert Settings.from_environment(settings.as_environment()) == settings
