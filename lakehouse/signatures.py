@@ -177,6 +177,15 @@ def trusted_keys(settings: Settings) -> tuple[TrustedKey, ...]:
     return keys
 
 
+def trusted_lines(settings: Settings) -> str:
+    """The keys that count, as a file that `ssh-keygen -Y verify -f` reads.
+
+    Raises:
+        SettingsError: As `trusted_keys` does.
+    """
+    return "".join(f"{line_of(known.key, known.principal)}\n" for known in trusted_keys(settings))
+
+
 def line_of(key: bytes, principal: str = PRINCIPAL) -> str:
     """The line of allowed_signers for a public key, as citizens and other cities get it."""
     blob = base64.b64encode(sshsig.public_blob(key)).decode()

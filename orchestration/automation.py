@@ -16,6 +16,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as Job,
 )
 
+from lakehouse import audit_log
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
@@ -113,6 +114,46 @@ def chain(
         for first, second in pairs
         for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
     ]
+
+
+def note_run(settings: Settings, job: str, run_id: str, *, is_sound: bool) -> None:
+    """Note a run that has ended in the audit log."""
+    audit_log.note(settings, "ran", f"job/{job}", "done" if is_sound else "failed", run=run_id[:8])
+
+
+def noting(
+    settings: Settings, jobs: Sequence[Job | dg.JobDefinition]
+) -> Sequence[dg.SensorDefinition]:
+    """Sensors that note runs which have ended in the audit log, those that the UI has started."""
+    return [
+        _noted(settings, jobs, status)
+        for status in (
+            dg.DagsterRunStatus.SUCCESS,
+            dg.DagsterRunStatus.FAILURE,
+            dg.DagsterRunStatus.CANCELED,
+        )
+    ]
+
+
+def _noted(
+    settings: Settings, jobs: Sequence[Job | dg.JobDefinition], status: dg.DagsterRunStatus
+) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        name=f"noted_{status.value.lower()}",
+        run_status=status,
+        monitored_jobs=list(jobs),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Notes runs that have ended ({status.value.lower()}) in the audit log.",
+    )
+    def _sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason:
+        run = context.dagster_run
+        if CHAINED_BY in run.tags:
+            return dg.SkipReason("whoever started that run has noted it")
+        is_sound = status is dg.DagsterRunStatus.SUCCESS
+        note_run(settings, run.job_name, run.run_id, is_sound=is_sound)
+        return dg.SkipReason(f"noted: {run.job_name}")
+
+    return _sensor
 
 
 def _after(

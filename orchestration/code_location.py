@@ -6,7 +6,7 @@ import dagster as dg
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
-from orchestration.automation import chain, daily, inbox_sensor, nightly, weekly
+from orchestration.automation import chain, daily, inbox_sensor, nightly, noting, weekly
 from orchestration.bronze import bronze_asset, reference_asset
 from orchestration.jobs import jobs, maintenance, reconciliation
 from orchestration.models import dbt_resource, model_assets
@@ -40,6 +40,7 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
         sensors=[
             inbox_sensor(settings, contracts, defined["ingestion"]),
             *chain(defined, comparing),
+            *noting(settings, [*defined.values(), comparing, upkeep]),
         ],
         resources={"dbt": dbt_resource()},
         executor=dg.in_process_executor,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
 
+from lakehouse import audit_log
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
+from lakehouse.signatures import trusted_keys
 from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, lake
+from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
 if TYPE_CHECKING:  # importing these takes a second, which other commands need not wait for
     from publishing.preview import Preview
     from publishing.taking_back import Taken
+    from publishing.verification import Verified
 
 EXIT_FAILED: Final = 1
 
@@ -99,6 +104,63 @@ def reinstate(
         taking_back.reinstate(settings, known, product, reason, reason_en or reason),
         f"{product} is shown again",
     )
+
+
+def verify(
+    product: Annotated[str | None, typer.Argument(help="Product; all when omitted.")] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--copy", help="Instead: a folder with a release, such as a download."),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", help="With --copy: file of the trusted keys (allowed_signers)."),
+    ] = None,
+    at_least: Annotated[
+        int, typer.Option("--at-least", min=1, help="With --copy: lowest release it may be.")
+    ] = 1,
+    contracts: ContractsOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Are releases, and what the portal shows of them, what was signed? Exit code 1 if one is not.
+
+    Examples: `sjostad verify`, `sjostad verify --copy download --keys allowed_signers`.
+    """
+    from publishing.site import verify_site
+    from publishing.verification import verify_copy, verify_releases
+
+    settings = Settings.from_environment(contracts=contracts, home=home)
+    if copy:
+        trusted = replace(settings, trusted_keys=keys.resolve()) if keys else settings
+        found = [verify_copy(copy.resolve(), trusted_keys(trusted), at_least)]
+    else:
+        found = [*verify_releases(settings, product), *verify_site(settings, product)]
+        is_sound = not any(one.problems for one in found)
+        about = f"product/{product}" if product else "lake/releases"
+        audit_log.note(settings, "verified", about, "done" if is_sound else "failed")
+    if as_json:
+        report.print_json([asdict(one) for one in found])
+    else:
+        _print_verified(found)
+    if any(one.problems for one in found) or not found:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_verified(found: Sequence[Verified]) -> None:
+    for one in found:
+        if not one.problems and one.release:
+            name, number = one.release
+            report.out.print(
+                f"[green]✓[/] {escape(name)}, release {number}: {one.files} files, "
+                f"signed by {escape(one.signer or '')}",
+                soft_wrap=True,
+            )
+        for problem in one.problems:
+            report.out.print(f"[bold red]✗[/] {escape(problem.place)}", soft_wrap=True)
+            report.out.print(f"  {escape(problem.what)}\n  [green]→[/] {escape(problem.remedy)}")
+    if not found:
+        report.say("Nothing has been released.")
 
 
 def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import dagster as dg
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
-from orchestration.automation import CHAINED_BY
+from orchestration.automation import CHAINED_BY, note_run
 from orchestration.bronze import bronze_key
 from orchestration.code_location import build
 from orchestration.instance import instance
@@ -70,6 +70,7 @@ def run_jobs(
                     asset_selection=_selection(name, sources),
                 )
             stages.append(_stage(name, result))
+            note_run(settings, name, result.run_id, is_sound=not stages[-1].failures)
     return stages
 
 

@@ -15,6 +15,7 @@ import duckdb
 import typer
 from rich.console import Console
 
+from lakehouse import audit_log
 from lakehouse.curated_access import open_curated
 from lakehouse.errors import Problem, SettingsError
 from lakehouse.settings import Settings
@@ -67,7 +68,10 @@ def sql(
     if query is not None and not query.strip():
         raise typer.BadParameter("there is no SQL in it", param_hint="QUERY")
     chosen = _format(form, output, as_json)
-    with open_curated(Settings.from_environment(contracts=contracts, home=home)) as connection:
+    settings = Settings.from_environment(contracts=contracts, home=home)
+    with open_curated(settings) as connection:
+        # Noted before anything is read: what cannot be noted is not read.
+        audit_log.note(settings, "exported" if output else "read", "database/curated", form=chosen)
         if query is None:
             sql_shell.prompt(connection, limit)
             return

@@ -8,6 +8,7 @@ import typer
 
 from ingestion import Replayed, build_anew, quarantine
 from ingestion import replay as read_again
+from lakehouse import audit_log
 from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
@@ -115,6 +116,9 @@ def replay(
     if anew:
         decision = {"rebuilt_by": by or "", "rebuilt_because": why or ""}
         outcome = build_anew(settings, contract, decision=decision, dry_run=dry_run)
+        if not dry_run:
+            rows = outcome.rows_after
+            audit_log.note(settings, "rebuilt", f"source/{source}", rows=rows)
         report.rebuilt(source, outcome, dry_run, as_json)
         return
     _tell(source, read_again(settings, contract, everything=everything), as_json)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from lakehouse.contracts.product import Publication, Text
 from lakehouse.decisions import Decision, decision_from
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
+from lakehouse.signatures import SUFFIX
 from lakehouse.verdicts import Check, Verdict
 from publishing import changes
 from publishing.changes import Changes
 from publishing.withdrawals import standing
 
 MANIFEST = "manifest.json"
+SIGNATURE = f"{MANIFEST}{SUFFIX}"
 _NUMBER = re.compile(r"^\d{4,}$")
 _FILE = re.compile(r"^[a-z0-9][a-z0-9_.]{0,80}$")
 
@@ -234,14 +236,13 @@ def stored_manifest(settings: Settings, product_id: str, number: int) -> Mapping
     return told
 
 
-def damaged_files(release: Release) -> Iterator[Problem]:
-    """Files whose content is no longer what was released; reads every byte."""
-    for file in release.files:
-        path = release.folder / file.name
-        if sha256_of(path) != file.sha256:
-            yield Problem(
-                str(path), "its content is not what was released", "Restore it from backup."
-            )
+def link_before(settings: Settings, product_id: str, number: int) -> Mapping[str, Any] | None:
+    """What a manifest says of the release before it; None for the first one."""
+    earlier = [one for one in release_numbers(settings, product_id) if one < number]
+    if not earlier:
+        return None
+    path = release_folder(settings, product_id, earlier[-1]) / MANIFEST
+    return {"number": earlier[-1], "manifest_sha256": sha256_of(path)}
 
 
 def sha256_of(path: Path) -> str:

@@ -17,12 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse import flushing
+from lakehouse import audit_log, flushing
 from lakehouse.contracts import Contracts, ProductContract, Vocabulary
 from lakehouse.contracts.product import ProductColumn, Text
 from lakehouse.errors import Problem, ReleaseRefused
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
+from lakehouse.signatures import sign_file
 from publishing.addresses import Addresses
 from publishing.cards import card
 from publishing.changelog import changes_file
@@ -37,6 +38,7 @@ from publishing.manifest import (
     Publisher,
     Release,
     ReleasedFile,
+    link_before,
     newest_release,
     release_folder,
     release_numbers,
@@ -76,8 +78,18 @@ def release(settings: Settings, contracts: Contracts, product_id: str) -> Releas
         if not draft.is_new:
             return draft
         staging = _staging(settings, product_id)
-        complete = _write_texts(draft, Addresses(settings.base_url), staging)
+        complete = _write_texts(settings, draft, staging)
         _publish(complete, staging)
+        audit_log.note(
+            settings,
+            "released",
+            f"product/{product_id}",
+            release=complete.number,
+            version=complete.version,
+            rows=complete.rows,
+            delta_version=complete.delta_version,
+            audience=complete.publication.audience,
+        )
         return complete
 
 
@@ -207,7 +219,9 @@ def _describe(
 
 def _approval(contracts: Contracts, contract: ProductContract) -> Approval | None:
     made = contracts.approval(contract.id)
-    return made and Approval(made.decision, made.decided_by, made.decided_on, made.valid_until)
+    if made is None:
+        return None
+    return Approval(made.decision, made.decided_by, made.decided_on, made.valid_until)
 
 
 def _publisher(vocabulary: Vocabulary, organisation_id: str) -> Publisher:
@@ -249,12 +263,13 @@ def _file(path: Path, rows: int | None) -> ReleasedFile:
     )
 
 
-def _write_texts(draft: Release, addresses: Addresses, staging: Path) -> Release:
-    """Write the cards, what changed, the knowledge and the manifest.
+def _write_texts(settings: Settings, draft: Release, staging: Path) -> Release:
+    """Write the cards, what changed, the knowledge, and the manifest with its signature.
 
     Returns:
         The release with all its files.
     """
+    addresses = Addresses(settings.base_url)
     texts = {f"card.{language}.md": card(draft, language, addresses) for language in LANGUAGES}
     for language in LANGUAGES:
         told = changes_file(draft, language)
@@ -266,16 +281,19 @@ def _write_texts(draft: Release, addresses: Addresses, staging: Path) -> Release
         (staging / name).write_text(text, encoding="utf-8", newline="\n")
     files = (*draft.files, *(_file(staging / name, None) for name in texts))
     complete = replace(draft, files=files)
-    manifest = json.dumps(_manifest(complete), ensure_ascii=False, indent=2) + "\n"
+    content = _manifest(complete, link_before(settings, draft.product, draft.number))
+    manifest = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     (staging / MANIFEST).write_text(manifest, encoding="utf-8", newline="\n")
+    sign_file(settings, staging / MANIFEST)
     return complete
 
 
-def _manifest(found: Release) -> Mapping[str, Any]:
+def _manifest(found: Release, previous: Mapping[str, Any] | None) -> Mapping[str, Any]:
     publication = found.publication
     return {
         "product": found.product,
         "number": found.number,
+        "previous": previous,
         "title": publication.title.model_dump(),
         "delta_version": found.delta_version,
         "contract": {"version": found.contract_version, "digest": found.contract_digest},

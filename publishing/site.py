@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +21,13 @@ from lakehouse.contracts.product import Text
 from lakehouse.errors import LakeError, ReleaseRefused
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
+from lakehouse.signatures import trusted_keys, trusted_lines
 from publishing.catalogue import Catalogue, build_catalogue, open_releases
 from publishing.dcat import european, swedish
 from publishing.manifest import (
     MANIFEST,
+    SIGNATURE,
     Release,
-    damaged_files,
     load_release,
     shown_numbers,
     stored_manifest,
@@ -35,6 +36,7 @@ from publishing.open_database import build_open_database
 from publishing.pages import Gone, render_gone, render_pages
 from publishing.profile import check
 from publishing.serialisations import json_ld, rdf_xml, turtle
+from publishing.verification import Verified, verify_as
 from publishing.withdrawals import closed_products
 
 _BUILD: Final = "build.json"
@@ -76,7 +78,7 @@ def build_site(settings: Settings, contracts: Contracts) -> Site:
     with exclusive(settings, "site"):
         current = current_site(settings)
         releases = open_releases(settings, contracts)
-        _refuse_damaged(releases, current)
+        _refuse_damaged(settings, releases, current)
         catalogue = build_catalogue(settings, contracts, releases)
         texts = _texts(settings, catalogue)
         digest = _digest(texts, releases)
@@ -84,6 +86,17 @@ def build_site(settings: Settings, contracts: Contracts) -> Site:
         site = current if current and is_shown else _show(settings, texts, releases, digest)
         build_open_database(settings, contracts)
     return site
+
+
+def verify_site(settings: Settings, product_id: str | None = None) -> Iterator[Verified]:
+    """Verify the files that the site shows, of one product or of all."""
+    site = current_site(settings)
+    if site is None:
+        return
+    trusted = trusted_keys(settings)
+    for product, number in site.releases.items():
+        if product_id in (None, product):
+            yield verify_as(site.folder / "files" / product, trusted, (product, number))
 
 
 def current_site(settings: Settings) -> Site | None:
@@ -98,13 +111,21 @@ def current_site(settings: Settings) -> Site | None:
     return Site(int(folder.name), folder, told["digest"], told["releases"], is_new=False)
 
 
-def _refuse_damaged(releases: tuple[Release, ...], current: Site | None) -> None:
+def _refuse_damaged(
+    settings: Settings, releases: tuple[Release, ...], current: Site | None
+) -> None:
     shown = current.releases if current else {}
     # What is shown already was read through when it was first shown.
     fresh = [release for release in releases if shown.get(release.product) != release.number]
-    problems = [problem for release in fresh for problem in damaged_files(release)]
-    if problems:
-        raise LakeError(*problems)
+    if fresh:
+        trusted = trusted_keys(settings)
+        checked = [
+            verify_as(release.folder, trusted, (release.product, release.number))
+            for release in fresh
+        ]
+        problems = [problem for one in checked for problem in one.problems]
+        if problems:
+            raise LakeError(*problems)
 
 
 def _texts(settings: Settings, catalogue: Catalogue) -> dict[str, bytes]:
@@ -124,6 +145,7 @@ def _texts(settings: Settings, catalogue: Catalogue) -> dict[str, bytes]:
         texts["catalog.rdf"] = rdf_xml(swede)
         texts["catalog-eu.ttl"] = turtle(europe)
         texts["catalog-eu.jsonld"] = json_ld(europe)
+        texts["allowed_signers"] = trusted_lines(settings).encode()
     return texts
 
 
@@ -177,7 +199,7 @@ def _show(
 def _add_files(release: Release, staging: Path) -> None:
     files, page = staging / "files" / release.product, staging / "dataset" / release.product
     files.mkdir(parents=True)
-    for name in (*(file.name for file in release.files), MANIFEST):
+    for name in (*(file.name for file in release.files), MANIFEST, SIGNATURE):
         _link(release.folder / name, files / name)
     for language in ("sv", "en"):
         name = f"card.{language}.md"

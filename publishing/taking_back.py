@@ -6,17 +6,26 @@ shows releases is built anew, and the builds before are removed with what they l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from lakehouse import flushing
+from lakehouse import audit_log, flushing
 from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from publishing.manifest import MANIFEST, release_folder, release_numbers
+from publishing.manifest import MANIFEST, SIGNATURE, release_folder, release_numbers
 from publishing.site import Site, build_site, forget_builds
 from publishing.withdrawals import Withdrawal, note, standing
+
+_NOTED: Final[Mapping[str, audit_log.Action]] = {
+    "withdrawn": "withdrew",
+    "rolled_back": "rolled_back",
+    "reinstated": "reinstated",
+}
+"""What the audit log calls what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ def withdraw(
         if erase:
             for number in numbers:
                 _erase(settings, product_id, number)
-    return _shown(settings, contracts, done)
+    return _shown(settings, contracts, product_id, done)
 
 
 def roll_back(
@@ -95,7 +104,7 @@ def roll_back(
             raise _refused(product_id, f"release {to} is shown already", "Nothing to do.")
         done = Withdrawal("rolled_back", later, reason, reason_en, _now())
         note(folder, done)
-    return _shown(settings, contracts, done)
+    return _shown(settings, contracts, product_id, done)
 
 
 def reinstate(
@@ -118,12 +127,16 @@ def reinstate(
         )
         done = Withdrawal("reinstated", back, reason, reason_en, _now())
         note(folder, done)
-    return _shown(settings, contracts, done)
+    return _shown(settings, contracts, product_id, done)
 
 
-def _shown(settings: Settings, contracts: Contracts, done: Withdrawal) -> Taken:
+def _shown(settings: Settings, contracts: Contracts, product_id: str, done: Withdrawal) -> Taken:
     site = build_site(settings, contracts)
     forget_builds(settings, keep=1)
+    about = f"product/{product_id}"
+    audit_log.note(settings, _NOTED[done.action], about, releases=len(done.numbers))
+    if done.erased:
+        audit_log.note(settings, "erased", about, releases=len(done.numbers))
     return Taken(done, site)
 
 
@@ -135,10 +148,10 @@ def _numbers(settings: Settings, product_id: str) -> tuple[int, ...]:
 
 
 def _erase(settings: Settings, product_id: str, number: int) -> None:
-    """Delete everything of a release but its manifest."""
+    """Delete everything of a release but its manifest and the signature of that."""
     folder = release_folder(settings, product_id, number)
     for path in sorted(folder.iterdir()):
-        if path.name != MANIFEST:
+        if path.name not in (MANIFEST, SIGNATURE):
             path.unlink()
     flushing.flush(folder)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 
-from lakehouse import delta, tables
+from lakehouse import audit_log, delta, tables
 from lakehouse.contracts import ProductContract
 from lakehouse.duck import connect, delta_scan, identifier
 from lakehouse.errors import LakeError, Problem
@@ -40,6 +40,15 @@ def audit_product(settings: Settings, contract: ProductContract) -> Verdict:
         )
     verdict = judge(contract, address, version, suite_of(contract))
     save_verdict(settings, verdict)
+    audit_log.note(
+        settings,
+        "audited",
+        f"product/{contract.id}",
+        "done" if verdict.passed else "refused",
+        delta_version=version,
+        rows=verdict.rows,
+        checks=len(verdict.checks),
+    )
     return verdict
 
 

@@ -33,6 +33,7 @@ Action = Literal[
     "ran",
     "read",
     "rebuilt",
+    "reinstated",
     "released",
     "rolled_back",
     "signed",

@@ -36,7 +36,7 @@ def origins_classified(facts: Facts) -> Answer:
 
 
 def fit_for_the_lake(facts: Facts) -> Answer:
-    found = [(name or "produkten", one.k) for name, one in facts.classified]
+    found: list[tuple[str, int]] = [(name or "produkten", one.k) for name, one in facts.classified]
     found += [(name, levels.k) for name, levels in facts.columns if levels]
     secret = ", ".join(f"{name} (K{k})" for name, k in found if k >= 3)
     if secret:

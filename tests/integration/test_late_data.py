@@ -17,9 +17,10 @@ from ingestion import balance, ingest_source
 from lakehouse.duck import connect, delta_scan
 from publishing import comparison
 from publishing.changes import DayChanges
-from publishing.manifest import Release, damaged_files, load_release
+from publishing.manifest import Release
 from publishing.release import release
 from publishing.site import build_site
+from publishing.verification import verify_releases
 from quality import audit_product
 from tests.flow import AIR, Lake
 
@@ -130,7 +131,7 @@ def test_the_changelog_counts_them_on_their_days(late):
 def test_the_release_before_is_untouched_and_named_as_superseded(late):
     assert (late.first.number, late.second.number) == (1, 2)
     assert {p.name: p.read_bytes() for p in late.first.folder.iterdir()} == late.first_bytes
-    assert list(damaged_files(load_release(late.lake.settings, PRODUCT, 1))) == []
+    assert [found.problems for found in verify_releases(late.lake.settings, PRODUCT)] == [(), ()]
     told = json.loads((late.second.folder / "manifest.json").read_text())["changes"]
     assert told["supersedes"] == {"number": 1, "version": late.first.version}
     assert told["rows"] == {"added": 2, "changed": 1, "removed": 0}

