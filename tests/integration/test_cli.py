@@ -59,7 +59,7 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
     # Audits belong to publishing, dbt's tests to the transformation.
     assert not [name for name in stages[1]["checks"] if "audit_" in name]
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
-    assert len(stages[2]["checks"]) == len(CONTRACTS.products)
+    assert len(stages[2]["checks"]) == 2 * len(CONTRACTS.products)  # its audit, and sharing it
     assert (home / "site" / "index.html").is_file()
 
 

@@ -21,7 +21,7 @@ from publishing.manifest import Release
 from publishing.release import release
 from publishing.site import build_site
 from publishing.verification import verify_releases
-from quality import audit_product
+from quality import audit_product, decide_product
 from tests.flow import AIR, Lake
 
 PRODUCT = "luftkvalitet_timme"
@@ -67,7 +67,9 @@ def publish(lake: Lake) -> Release:
     ingest_source(lake.settings, contract)
     assert balance(lake.settings, AIR).is_kept
     lake.build("--select", f"+{PRODUCT}")
-    verdict = audit_product(lake.settings, lake.contracts.product(PRODUCT))
+    product = lake.contracts.product(PRODUCT)
+    verdict = audit_product(lake.settings, product)
+    decide_product(lake.settings, lake.contracts, product, datetime.now(UTC).date())
     assert verdict.passed, verdict.reasons
     return release(lake.settings, lake.contracts, PRODUCT)
 
