@@ -90,6 +90,14 @@ def approve(
     made = _approval(contract, verdict, decision, by, _day("--on", on), _day("--until", until))
     made = made.model_copy(update={"reclassified": reclassified})
     path = write_approval(settings.contracts, made)
+    audit_log.note(
+        settings,
+        "approved",
+        f"product/{product}",
+        audience=made.audience,
+        version=made.contract_version,
+        until=made.valid_until,
+    )
     report.say(f"Wrote {path}")
     now = load_contracts(settings.contracts)
     objections = [
