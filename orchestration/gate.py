@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
+from lakehouse import audit_log
 from lakehouse.contracts import ProductContract, load_contracts
 from lakehouse.contracts.approvals import Approval, Audited, write_approval
 from lakehouse.decisions import Decision
