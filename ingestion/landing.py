@@ -48,7 +48,7 @@ def _opened(path: Path) -> BufferedReader:
 
 def address(settings: Settings, source_id: str, sha256: str) -> Path:
     """Where a delivery's bytes lie once landed."""
-    return settings.landing / source_id / sha256[:2] / sha256
+    return settings.landed(source_id, sha256)
 
 
 def land(settings: Settings, source_id: str, offer: Offer) -> Landed:

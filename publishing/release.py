@@ -21,6 +21,7 @@ from lakehouse import audit_log, flushing
 from lakehouse.contracts import Contracts, ProductContract, Vocabulary
 from lakehouse.contracts.product import ProductColumn, Text
 from lakehouse.errors import Problem, ReleaseRefused
+from lakehouse.lineage import lineage_of
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.signatures import sign_file
@@ -281,19 +282,27 @@ def _write_texts(settings: Settings, draft: Release, staging: Path) -> Release:
         (staging / name).write_text(text, encoding="utf-8", newline="\n")
     files = (*draft.files, *(_file(staging / name, None) for name in texts))
     complete = replace(draft, files=files)
-    content = _manifest(complete, link_before(settings, draft.product, draft.number))
+    content = _manifest(complete) | {
+        "previous": link_before(settings, draft.product, draft.number),
+        "lineage": _lineage(settings, draft),
+    }
     manifest = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     (staging / MANIFEST).write_text(manifest, encoding="utf-8", newline="\n")
     sign_file(settings, staging / MANIFEST)
     return complete
 
 
-def _manifest(found: Release, previous: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _lineage(settings: Settings, draft: Release) -> Mapping[str, Any]:
+    """What `sjostad trace` walks along."""
+    sources = draft.publication.sources
+    return asdict(lineage_of(settings, draft.model, draft.delta_version, sources))
+
+
+def _manifest(found: Release) -> dict[str, Any]:
     publication = found.publication
     return {
         "product": found.product,
         "number": found.number,
-        "previous": previous,
         "title": publication.title.model_dump(),
         "delta_version": found.delta_version,
         "contract": {"version": found.contract_version, "digest": found.contract_digest},
