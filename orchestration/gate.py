@@ -61,6 +61,32 @@ def audit(
         raise typer.Exit(EXIT_FAILED)
 
 
+def check(
+    contracts: ContractsOption = None, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Do contract, table, dbt's YAML, audit, decision and catalogue say the same?
+
+    Names both sides of whatever does not agree; exit code 1 if something does not.
+
+    Example: `sjostad check --json`.
+    """
+    from orchestration.agreement import disagreements
+
+    settings, known = lake(contracts, None, home)
+    found = list(disagreements(settings, known))
+    if as_json:
+        report.print_json([asdict(one) for one in found])
+    for one in () if as_json else found:
+        report.out.print(f"[bold red]✗[/] [bold]{escape(one.about)}[/]")
+        report.out.print(f"  {escape(one.left)}; {escape(one.right)}")
+        report.out.print(f"  [green]→[/] {escape(one.remedy)}")
+    if found:
+        raise typer.Exit(EXIT_FAILED)
+    if not as_json:
+        sources, products = len(known.sources), len(known.products)
+        report.out.print(f"[green]✓[/] {sources} sources and {products} products: all agree.")
+
+
 def approve(
     product: Annotated[str, typer.Argument(help="The product that is to be shared.")],
     decision: Annotated[str, typer.Option(help="Reference of the decision, such as TN-2026-0731.")],
