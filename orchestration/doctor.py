@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from orchestration.models import MANIFEST
 _LEAST_FREE: Final = 0.15
 _MANY_SMALL: Final = 300
 """Small files that wait to be put together: three days of a delivery each quarter of an hour."""
+_WEEKS_TO_DECIDE: Final = 8
+"""A board that meets once a month must know two meetings ahead."""
 _LONG_LOG: Final = 150
 """Commits without a checkpoint: one is made with every hundredth, so one has failed."""
 
@@ -54,9 +57,28 @@ def examine(settings: Settings) -> list[Finding]:
             f"{len(contracts.sources)} sources, {len(contracts.products)} products",
         )
     )
+    findings += _approvals(contracts, datetime.now(UTC).date())
     findings += _tables(settings)
     findings += _ledgers(settings, contracts)
     return findings
+
+
+def _approvals(contracts: Contracts, today: date) -> Iterator[Finding]:
+    """Decisions to share that end soon, or have ended: the product is then shown no more."""
+    for product in contracts.products:
+        made = contracts.approval(product)
+        if made is None:
+            continue
+        left = (date.fromisoformat(made.valid_until) - today).days
+        is_well = left >= _WEEKS_TO_DECIDE * 7
+        what = (
+            f"{made.decision} holds until {made.valid_until}"
+            if left >= 0
+            else (f"{made.decision} ended on {made.valid_until}: it is shared no more")
+        )
+        if not is_well:
+            remedy = f"Let {made.decided_by} decide anew, then 'sjostad approve {product}'."
+            yield Finding(f"decision on {product}", False, what, remedy)
 
 
 def _python() -> Finding:
