@@ -39,6 +39,7 @@ class Settings:
         actor: Role or service that the audit log names; a pseudonym of the user when empty.
         signing_key: OpenSSH file of the key that signs; a key of the home's own when None.
         trusted_keys: File of keys whose signatures count; the home's own when None.
+        letters_to: Channel that letters to information owners go by; only kept when empty.
     """
 
     home: Path
@@ -52,6 +53,7 @@ class Settings:
     actor: str = ""
     signing_key: Path | None = None
     trusted_keys: Path | None = None
+    letters_to: str = ""
 
     @classmethod
     def from_environment(
@@ -90,6 +92,7 @@ class Settings:
             actor=env.get("SJOSTAD_ACTOR", ""),
             signing_key=_file(env.get("SJOSTAD_SIGNING_KEY", "")),
             trusted_keys=_file(env.get("SJOSTAD_TRUSTED_KEYS", "")),
+            letters_to=env.get("SJOSTAD_LETTERS", ""),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -104,6 +107,7 @@ class Settings:
             "SJOSTAD_SERVER": self.server,
             "SJOSTAD_KEEP_DAYS": str(self.keep_days),
             "SJOSTAD_ACTOR": self.actor,
+            "SJOSTAD_LETTERS": self.letters_to,
             "SJOSTAD_SIGNING_KEY": str(self.signing_key or ""),
             "SJOSTAD_TRUSTED_KEYS": str(self.trusted_keys or ""),
         }
@@ -131,6 +135,11 @@ class Settings:
     def decisions(self) -> Path:
         """Decisions of the sharing policy, one file for each product, Delta version and inputs."""
         return self.home / "decisions"
+
+    @property
+    def letters(self) -> Path:
+        """Letters to information owners."""
+        return self.home / "letters"
 
     @property
     def releases(self) -> Path:

@@ -13,6 +13,8 @@ from lakehouse.decisions import Decision
 from lakehouse.errors import ReleaseRefused
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
+from publishing import letters
+from publishing.channels import deliver
 from publishing.release import Release, newest_release, release
 from publishing.site import build_site
 
@@ -38,6 +40,7 @@ def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksD
         from quality import audit_product  # Great Expectations takes seconds to import
 
         verdict = audit_product(settings, product)
+        _tell(settings, letters.of_audit(settings, product, verdict))
         return dg.AssetCheckResult(
             passed=verdict.passed,
             description="; ".join(verdict.reasons) or f"{len(verdict.checks)} checks passed",
@@ -68,6 +71,7 @@ def sharing_check(
         from quality import decide_product
 
         decision = decide_product(settings, contracts, product, datetime.now(UTC).date())
+        _tell(settings, letters.of_sharing(settings, product, decision))
         objections = " ".join(outcome.en for outcome in decision.objections)
         return dg.AssetCheckResult(
             passed=decision.allowed,
@@ -159,6 +163,13 @@ def _of_release(made: Release) -> dict[str, dg.MetadataValue]:
         "is_new": dg.MetadataValue.bool(made.is_new),
         "folder": dg.MetadataValue.path(str(made.folder)),
     }
+
+
+def _tell(settings: Settings, letter: letters.Letter | None) -> None:
+    """Let the information owner know; that a letter was not sent keeps nothing from running."""
+    problem = deliver(settings, letter) if letter else None
+    if problem:
+        dg.get_dagster_logger().warning(problem)
 
 
 def _rules(decision: Decision) -> str:

@@ -52,13 +52,16 @@ def withdraw(
     Example: `sjostad withdraw trafikflode_kvart --reason "Räknefel vid Sveavägen sedan 3 maj."`
     """
     from publishing import taking_back
+    from publishing.channels import deliver
+    from publishing.letters import of_withdrawal
 
     settings, known = lake(contracts, None, home)
-    known.product(product)
-    _report(
-        taking_back.withdraw(settings, known, product, reason, reason_en or reason, erase=erase),
-        f"{product} is withdrawn",
-    )
+    contract = known.product(product)
+    taken = taking_back.withdraw(settings, known, product, reason, reason_en or reason, erase=erase)
+    _report(taken, f"{product} is withdrawn")
+    problem = deliver(settings, of_withdrawal(contract, reason, taken.withdrawal.at))
+    if problem:
+        report.out.print(f"  [yellow]•[/] {escape(problem)}")
 
 
 def rollback(
