@@ -27,7 +27,7 @@ from publishing.changes import Changes
 from publishing.charts import chart
 from publishing.explanations import mark, meaning, outcome, summary
 from publishing.llms import llms_text
-from publishing.manifest import Column, Release
+from publishing.manifest import SIGNATURE, Column, Release
 from publishing.terms import FREQUENCIES, LICENCES, THEMES, TYPE_NAMES
 from publishing.withdrawals import Withdrawal
 
@@ -84,15 +84,19 @@ class Gone:
     withdrawal: Withdrawal
 
 
-def render_gone(products: Mapping[str, Gone]) -> dict[str, str]:
+def render_gone(products: Mapping[str, Gone], *, has_catalogue: bool) -> dict[str, str]:
     """What is left of withdrawn products: a page that says why, and what a web server needs.
 
     `gone.json` lists the addresses that must be answered with 410, so that harvesters forget them.
+
+    Args:
+        products: The products, by id.
+        has_catalogue: Whether other products are shown, and so a catalogue.
     """
     if not products:
         return {}
     template = _environment().get_template("withdrawn.html")
-    site = {"title": TITLE, "has_catalogue": False}
+    site = {"title": TITLE, "has_catalogue": has_catalogue}
     pages = {
         f"dataset/{product}/index.html": template.render(
             site=site,
@@ -142,6 +146,8 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
         "publisher": release.publisher.name,
         "contact": publication.contact,
         "approval": release.approval,
+        "sharing": _sharing(release),
+        "is_signed": (release.folder / SIGNATURE).is_file(),
         "version": release.version,
         "issued": words.moment(release.issued),
         "period": tuple(words.moment(end) for end in period) if period else None,
@@ -171,6 +177,12 @@ def _item(dataset: Dataset, history: Sequence[Release], where: Addresses) -> dic
         "has_changes": release.changes is not None,
         **_quality(release.verdict),
     }
+
+
+def _sharing(release: Release) -> list[Text]:
+    """The rules of the sharing policy that concerned a release, as they were answered."""
+    outcomes = release.decision.outcomes if release.decision else ()
+    return [Text(sv=outcome.sv, en=outcome.en) for outcome in outcomes if outcome.holds]
 
 
 def _quality(verdict: Verdict) -> dict[str, Any]:

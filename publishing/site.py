@@ -135,7 +135,9 @@ def _texts(settings: Settings, catalogue: Catalogue) -> dict[str, bytes]:
         for dataset in catalogue.datasets
     }
     gone = _gone(settings, catalogue)
-    pages = render_pages(catalogue, history, settings.base_url) | render_gone(gone)
+    pages = render_pages(catalogue, history, settings.base_url) | render_gone(
+        gone, has_catalogue=bool(catalogue.datasets)
+    )
     texts = {path: text.encode() for path, text in pages.items()}
     if catalogue.datasets:  # a catalogue without datasets breaks the profile: there is none
         swede, europe = swedish(catalogue), european(catalogue)
