@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from ingestion import accounts, landing
 from ingestion.erasing import delivered, told
 from ingestion.erasing.delivered import Subject
@@ -263,7 +265,7 @@ class _Erasing:
         for name, address in tables.every(self.settings).items():
             if name.split(".")[0] not in _MODELS:
                 continue
-            schema = delta.open_table(address).schema().to_arrow()
+            schema = pa.schema(delta.open_table(address).schema().to_arrow())
             gone = told.of_thing(schema, self.source_id, self.subject.device, word)
             if not gone:
                 continue
