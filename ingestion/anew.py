@@ -21,8 +21,8 @@ from typing import Final
 import duckdb
 
 from ingestion import accounts, quarantine, taken
-from ingestion.accounts import Line
 from ingestion.batches.batch import take
+from ingestion.batches.rules import KEPT_FROM
 from ingestion.deliveries import Again, Landed, delivery_mark
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
@@ -142,11 +142,11 @@ def _stage(settings: Settings, contract: SourceContract, staging: Path) -> _Stag
     bronze = tables.bronze(settings, contract.id)
     year = delta.mark_of(bronze, "daily_from") or settings.daily_from.year
     fresh = replace(settings, home=staging, daily_from=date(year, 1, 1))
+    contract = replace(contract, kept_from=delta.mark_of(bronze, KEPT_FROM))
     standing = accounts.standing(settings, contract.id)
     _require_accounted(bronze, sum(line["landed"] for line in standing.values()))
-    lines = _readable(
-        settings, contract.id, [*standing.values(), *taken.refused(settings, contract.id, standing)]
-    )
+    lines = [*standing.values(), *taken.refused(settings, contract.id, standing)]
+    lines = taken.readable(settings, contract.id, lines)
     deliveries = [taken.landed(settings, contract.id, line) for line in lines]
     waived = _waived(bronze)
     receipts: list[Receipt] = []
@@ -179,15 +179,6 @@ def _require_accounted(bronze: Path, landed: int) -> None:
                 "Nothing was changed: rows without a delivery would be lost. Run 'sjostad doctor'.",
             )
         )
-
-
-def _readable(settings: Settings, source_id: str, lines: Sequence[Line]) -> list[Line]:
-    """The deliveries to read. Where only the bytes of some rows were erased, nothing can be."""
-    erased = [line for line in lines if taken.is_erased(settings, source_id, line)]
-    if lost := [line for line in erased if line["landed"] + line["quarantined"]]:
-        raise LakeError(*(taken.was_erased(source_id, line) for line in lost))
-    gone = {line["delivery"] for line in erased}
-    return [line for line in lines if line["delivery"] not in gone]
 
 
 def _waived(bronze: Path) -> Waived:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from ingestion import accounts
@@ -64,6 +64,19 @@ def offered(settings: Settings, source_id: str) -> dict[str, Landed]:
 def is_erased(settings: Settings, source_id: str, line: Line) -> bool:
     """Whether nothing is left of the bytes of a line's delivery, because they were erased."""
     return at_hand(settings, source_id, line["delivery"]) is None
+
+
+def readable(settings: Settings, source_id: str, lines: Sequence[Line]) -> list[Line]:
+    """The lines whose deliveries can be read again, for who reads all of them.
+
+    Raises:
+        LakeError: The bytes of a delivery were erased that others have rows of.
+    """
+    erased = [line for line in lines if is_erased(settings, source_id, line)]
+    if lost := [line for line in erased if line["landed"] + line["quarantined"]]:
+        raise LakeError(*(was_erased(source_id, line) for line in lost))
+    gone = {line["delivery"] for line in erased}
+    return [line for line in lines if line["delivery"] not in gone]
 
 
 def was_erased(source_id: str, line: Line) -> Problem:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +23,7 @@ import pyarrow as pa
 
 from ingestion.archives import unpack
 from ingestion.batches import judging
-from ingestion.deliveries import Landed, Member
+from ingestion.deliveries import Landed, Member, Offer
 from ingestion.formats import FORMATS
 from lakehouse import places
 from lakehouse.contracts import SourceContract
@@ -112,6 +114,24 @@ def without(subject: Subject, landed: Landed, scratch: Path) -> Path | None:
 def _names(path: Path, word: Word) -> bool:
     """Whether the word is found in a file; of what cannot be read nothing is known."""
     return any(trace.place not in ("name", "unreadable") for trace in traces_in(path, word))
+
+
+def newest(
+    settings: Settings, contract: SourceContract, path: Path, name: str, received_at: datetime
+) -> datetime | None:
+    """The newest time that any row of a landed delivery tells; None if that cannot be known."""
+    landed = Landed(Offer(name, path, received_at), path.name, path, path.stat().st_size)
+    subject = Subject(settings, contract, "", Word(""))
+    with tempfile.TemporaryDirectory(prefix="scratch-", dir=settings.home) as folder:
+        rows = _read(subject, landed, Path(folder, "rows.parquet"), Path(folder, "unpacked"))
+        if rows is None:
+            return None
+        with connect(extensions=()) as connection:
+            found: tuple[datetime | None, bool] = connection.execute(
+                f"""select max(t), coalesce(bool_and(t is not null), true)
+                from read_parquet({literal(rows)})"""
+            ).fetchall()[0]
+    return found[0] if found[1] else None
 
 
 def _keep_lines(plain: Path, rest: Path, word: Word, *, is_packed: bool) -> None:

@@ -1,4 +1,4 @@
-"""The search finds a word in every kind of file that a lake has, and does not take another for it."""
+"""The search finds a word in every kind of file of a lake, and takes no other for it."""
 
 from __future__ import annotations
 
