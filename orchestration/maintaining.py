@@ -202,7 +202,8 @@ def _report(
         bytes_of = "" if one.deliveries is None else f", the bytes of {one.deliveries:,} deliveries"
         report.out.print(
             f"  [yellow]•[/] {escape(source_id)} is kept from {one.kept_from} on: "
-            f"{one.rows:,} rows of {one.partitions:,} partitions, {one.held_rows:,} of quarantine{bytes_of} "
+            f"{one.rows:,} rows of {one.partitions:,} partitions, {one.held_rows:,} of "
+            f"quarantine{bytes_of} "
             + ("would go." if dry_run else "are gone. Now run 'sjostad build'.")
         )
     busy = {name: done for name, done in found.items() if _has_done(done)}
