@@ -206,6 +206,8 @@ def counted(settings: Settings, source_id: str) -> dict[str, tuple[int, int]]:
 def _restate(settings: Settings, source_id: str, marks: Mapping[str, int]) -> None:
     """Let the ledger count what went as left out by a rule, so that it adds up as before."""
     address = tables.ledger(settings)
+    if not delta.exists(address):
+        return
     held = counted(settings, source_id)
     standing = accounts.standing(settings, source_id, ("batch", "landed", "quarantined"))
     changed = {

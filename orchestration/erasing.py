@@ -130,7 +130,9 @@ def _report(steps: Sequence[str], done: Erased, made: Sequence[str], *, dry_run:
             f"of the device, and if so run 'sjostad withdraw {escape(product)} --erase'."
         )
     if dry_run:
-        report.out.print(f"It is named in {len(done.left):,} places. Nothing was written.")
+        report.out.print("Nothing was written.")
+    elif done.is_nothing:
+        report.out.print("Nothing named it. Was it erased before, or is it called another way?")
     elif not done.left:
         report.out.print("[green]✓[/] Nothing names it any more. Now run 'sjostad build'.")
 

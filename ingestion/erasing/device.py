@@ -65,6 +65,12 @@ class Erased:
     tables: tuple[str, ...]
     left: tuple[Trace, ...]
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing told of the device in the first place."""
+        found = self.deliveries + self.bronze_rows + self.held_rows + self.ledger_lines
+        return not (found + self.model_rows or self.tables or self.left)
+
 
 def erase_device(
     settings: Settings,
@@ -94,8 +100,17 @@ def erase_device(
         LakeError: The contract or the decision names the device, or a table cannot be rewritten;
             what was done until then stays done, and it can be run again.
     """
+    if not any(one.isalnum() for one in device):
+        raise LakeError(
+            Problem("--device", f"'{device}' is no device", "Write it as bronze has it.")
+        )
     with ExitStack() as stack:
-        for work in ("maintain", "transformation", *(f"ingest.{one}" for one in sorted(sources))):
+        for work in (
+            "run",
+            "maintain",
+            "transformation",
+            *(f"ingest.{one}" for one in sorted(sources)),
+        ):
             stack.enter_context(exclusive(settings, work))
         subject = Subject(settings, contract, device, Word.of(device, _devices(settings)))
         _require_unnamed(subject, decision)
@@ -308,5 +323,9 @@ class _Erasing:
         if not self.settings.inbox.is_relative_to(self.settings.home):
             roots.append(self.settings.inbox)
         found = [trace for root in roots for trace in traces_in(root, self.subject.word)]
-        self.tell(f"search: {sum(trace.hits for trace in found):,} places still name it")
+        files = len({trace.path for trace in found})
+        times = sum(trace.hits for trace in found)
+        self.tell(
+            f"search: named {times:,} times in {files:,} files" if found else "search: nothing"
+        )
         return found

@@ -19,8 +19,8 @@ from lakehouse import data_files, delta, erasure, tables
 from lakehouse.duck import connect, identifier, literal
 from lakehouse.words import Word
 
-_ALL_GONE = "bytes erased on request"
-_REWRITTEN = "rewritten on request, without the lines of a subject"
+_ALL_GONE = "bytes erased for good"
+_REWRITTEN = "bytes rewritten without the lines of a subject"
 
 
 def prepared(word: Word) -> erasure.Prepare:

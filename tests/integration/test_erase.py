@@ -258,6 +258,8 @@ def test_the_command_says_what_it_did_and_what_is_left(taken):
         ("source/meters", "failed"), ("source/meters", "done"),
     ]  # fmt: skip
     assert noted[0].details["deliveries"] == 4
+    assert "Was it erased before" in sjostad(taken, *asked).stdout
+    assert sjostad(taken, "erase", "meters", "--device", " ", *asked[4:]).returncode == 1
     assert traces(taken) == []
 
 
@@ -290,14 +292,18 @@ erase_device(settings, contract, "LAS-1", sources=["meters"],
 """
 
 
+CUTS = (1, 3, 8, 13, 21, 30, 40, 52, 66, 85, 10_000)
+"""Before which rename, removal or flush the process is killed; the last time before none."""
+
+
 @pytest.mark.slow
 def test_killed_anywhere_and_run_again_it_ends_the_same(taken, tmp_path):
-    """Killed before each rename, removal and flush in turn; a few more each time."""
+    """It is killed before a rename, a removal or a flush, at ten places of all its steps."""
     want = None
     before, script = kept(taken.bronze()), tmp_path / "cut.py"
     script.write_text(CUT, encoding="utf-8")
     killed = 0
-    for at in [*range(1, 60, 4), 90, 130, 10_000]:
+    for at in CUTS:
         home = tmp_path / f"home{at}"
         shutil.copytree(taken.settings.home, home)
         done = subprocess.run(
@@ -318,7 +324,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(taken, tmp_path):
         want = want or state
         assert state == want, at
         shutil.rmtree(home)
-    assert killed > 10
+    assert killed == len(CUTS) - 1
 
 
 def vars_of(settings) -> dict[str, object]:

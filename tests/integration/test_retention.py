@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ingestion import balance, build_anew, enforce, replay, retention
 from lakehouse import audit_log, delta, tables
 from lakehouse.contracts import load_source
+from tests.flow import AIR, METERS, Lake, reading
+from tests.integration.test_incremental import require_same_as_full_refresh
 from tests.integration.test_reconcile import sjostad
 from tests.unit.ingestion.lake import new_lake
 
@@ -167,3 +169,32 @@ def test_the_command_does_it_and_the_audit_log_says_so(taken):
     assert (noted.object, noted.details["rule"]) == ("source/meters", "retention")
     assert noted.details["rows"] == 17 + 2
     assert rows(taken) == []
+
+
+@pytest.mark.slow
+def test_silver_and_gold_follow_with_the_next_build(tmp_path):
+    lake = Lake.in_folder(tmp_path)
+    start = datetime(2026, 1, 10, tzinfo=UTC)
+    for source_id, device, channel in (
+        (METERS, "vartahamnen/kaj1", "energi_kwh"), (AIR, "HORN-01", "pm10"),
+    ):  # fmt: skip
+        lake.land(
+            source_id,
+            [
+                reading(device, channel, start + timedelta(hours=6 * n), 100.0 + n)
+                for n in range(16)
+            ],
+        )
+    lake.build()
+    lake.edit_contract(METERS, "slaProperties:\n", f"slaProperties:\n  - {json.dumps(KEPT)}\n")
+    times = "source_id, phenomenon_time"
+    before = lake.rows("silver.observation", times)
+    contract = lake.contracts.sources[METERS]
+    done = enforce(lake.settings, contract, now=datetime(2026, 1, 15, 1, tzinfo=UTC))
+    assert (done.kept_from, done.rows) == (date(2026, 1, 12), 8)
+    lake.build()
+    assert lake.rows("silver.observation", times) == [
+        (source_id, when) for source_id, when in before
+        if source_id != METERS or when.date() >= date(2026, 1, 12)
+    ]  # fmt: skip
+    require_same_as_full_refresh(lake)
