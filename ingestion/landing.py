@@ -93,6 +93,8 @@ def erase(settings: Settings, source_id: str, sha256: str, rest: Path | None) ->
     left = ""
     if rest is not None:
         left = digest(rest)
+        if left == sha256:
+            raise AssertionError("what is left is what there was")
         target = address(settings, source_id, left)
         target.parent.mkdir(parents=True, exist_ok=True)
         flush(rest)

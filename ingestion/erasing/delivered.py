@@ -73,7 +73,7 @@ class Holding:
 
 def look(subject: Subject, landed: Landed, scratch: Path) -> Holding:
     """What a delivery holds; leaves the rows it gives in `scratch/before.parquet`."""
-    is_named = subject.word.is_in(landed.offer.name) or _names(landed.path, subject.word)
+    is_named = _names(landed.path, subject.word)
     rows = _read(subject, landed, scratch / "before.parquet", scratch / "unpacked")
     if rows is None:
         return Holding(is_named, None, 0)

@@ -204,7 +204,8 @@ class _Erasing:
             found = delivered.look(self.subject, offer, self.scratch)
             if not (found.holds or sha256 in known):
                 continue
-            rest = delivered.without(self.subject, offer, self.scratch) if found.others else None
+            may_stay = found.holds and found.others  # else nobody knows where in it the device is
+            rest = delivered.without(self.subject, offer, self.scratch) if may_stay else None
             rewritten += rest is not None
             deleted += rest is None
             if not self.dry_run:
@@ -225,18 +226,21 @@ class _Erasing:
         return rewritten + deleted, rewritten
 
     def _deliveries_of_rows(self) -> set[str]:
-        """Deliveries that bronze has rows of the device from, by what their bytes lie under."""
+        """Deliveries that bronze has rows of the device from, and that nothing was erased of yet.
+
+        Of the others a killed attempt has seen to the bytes, or they are asked themselves.
+        """
         address = tables.bronze(self.settings, self.source_id)
         if not delta.exists(address):
             return set()
         rows = data_files.rows_where(
             delta.open_table(address), "device", self.subject.device, ["_delivery"]
         )
-        found = set()
-        for sha256 in set(rows["_delivery"].to_pylist()):
-            path = landing.at_hand(self.settings, self.source_id, sha256)
-            found.add(sha256 if path is None else path.name)
-        return {one for one in found if not landing.is_erased(self.settings, self.source_id, one)}
+        return {
+            sha256
+            for sha256 in rows["_delivery"].to_pylist()
+            if not landing.is_erased(self.settings, self.source_id, sha256)
+        }
 
     # --- rows -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion import balance, build_anew, replay
-from ingestion.erasing import erase_device
+from ingestion.erasing import device, erase_device
 from lakehouse import audit_log, delta, tables
 from lakehouse.errors import LakeError
 from lakehouse.settings import PROJECT
@@ -131,6 +131,47 @@ def test_the_same_bytes_are_not_taken_in_again(taken):
     assert taken.versions() == before
     left = erase(taken).left
     assert {trace.path.name for trace in left} == {"other name.csv"}  # the supplier's own file
+
+
+@pytest.mark.parametrize("step", ["_quarantine", "_bronze", "_models", "_history", "_search"])
+def test_stopped_between_steps_it_ends_the_same(taken, step, monkeypatch):
+    before = kept(taken.bronze())
+
+    def stopping(_self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device._Erasing, step, stopping)
+    with pytest.raises(KeyboardInterrupt):
+        erase(taken)
+    monkeypatch.undo()
+    files = {path.name for path in (taken.settings.landing / "meters").rglob("*")}
+    erase(taken)
+    assert {path.name for path in (taken.settings.landing / "meters").rglob("*")} == files
+    assert (traces(taken), kept(taken.bronze())) == ([], before)
+    assert balance(taken.settings, "meters").is_kept
+    assert build_anew(taken.settings, taken.source()).gone == 0
+
+
+def test_a_file_that_is_only_called_so_keeps_its_bytes(taken):
+    contract = taken.source()
+    taken.deliver(f"not by {GONE}.csv", rows_of(OTHER, hour=16))
+    taken.ingest(contract)
+    before = kept(taken.bronze())
+    shutil.rmtree(taken.inbox)
+    assert erase(taken).left == ()
+    assert kept(taken.bronze()) == before
+    assert build_anew(taken.settings, contract).gone == 0
+    assert "meters/not by erased.csv" in {line["name"] for line in taken.ledger()}
+
+
+def test_another_device_of_the_same_deliveries_can_go_later(taken):
+    erase(taken)
+    done = erase(taken, OTHER)
+    assert (done.left, done.rewritten) == ((), 3)
+    assert {row["device"] for row in taken.bronze()} == {NEAR}
+    assert balance(taken.settings, "meters").is_kept
+    assert build_anew(taken.settings, taken.source()).gone == 0
+    assert (traces(taken), traces(taken, OTHER)) == ([], [])
 
 
 def test_new_deliveries_are_taken_as_ever(taken):
@@ -269,7 +310,7 @@ from pathlib import Path
 from lakehouse import flushing
 from lakehouse.contracts import load_source
 from lakehouse.settings import Settings
-from ingestion.erasing import erase_device
+from ingestion.erasing import device, erase_device
 
 count, at = 0, int(sys.argv[3])
 

@@ -14,6 +14,7 @@ from ingestion import balance, build_anew, enforce, replay, retention
 from lakehouse import audit_log, delta, tables
 from lakehouse.contracts import load_source
 from tests.flow import AIR, METERS, Lake, reading
+from tests.integration.test_built_anew import take
 from tests.integration.test_incremental import require_same_as_full_refresh
 from tests.integration.test_reconcile import sjostad
 from tests.unit.ingestion.lake import new_lake
@@ -174,27 +175,25 @@ def test_the_command_does_it_and_the_audit_log_says_so(taken):
 @pytest.mark.slow
 def test_silver_and_gold_follow_with_the_next_build(tmp_path):
     lake = Lake.in_folder(tmp_path)
+    for day in range(10, 14):
+        lines = ["Mätstation;Tid;PM10;PM2,5;NO2;Status"]
+        lines += [f"HORN-01;2026-01-{day} {hour:02}:30;12,0;4,0;20,0;OK" for hour in range(2, 20)]
+        take(lake, AIR, f"{day}.csv", "\r\n".join(lines) + "\r\n")
     start = datetime(2026, 1, 10, tzinfo=UTC)
-    for source_id, device, channel in (
-        (METERS, "vartahamnen/kaj1", "energi_kwh"), (AIR, "HORN-01", "pm10"),
-    ):  # fmt: skip
-        lake.land(
-            source_id,
-            [
-                reading(device, channel, start + timedelta(hours=6 * n), 100.0 + n)
-                for n in range(16)
-            ],
-        )
+    meter = [reading("vartahamnen/kaj1", "energi_kwh", start + timedelta(hours=6 * n), 100.0 + n)
+             for n in range(16)]  # fmt: skip
+    lake.land(METERS, meter)
     lake.build()
-    lake.edit_contract(METERS, "slaProperties:\n", f"slaProperties:\n  - {json.dumps(KEPT)}\n")
+    lake.edit_contract(AIR, "slaProperties:\n", f"slaProperties:\n  - {json.dumps(KEPT)}\n")
     times = "source_id, phenomenon_time"
     before = lake.rows("silver.observation", times)
-    contract = lake.contracts.sources[METERS]
+    contract = lake.contracts.sources[AIR]
     done = enforce(lake.settings, contract, now=datetime(2026, 1, 15, 1, tzinfo=UTC))
-    assert (done.kept_from, done.rows) == (date(2026, 1, 12), 8)
+    assert (done.kept_from, done.rows) == (date(2026, 1, 12), 2 * 18 * 3)
+    assert done.deliveries == 2
     lake.build()
     assert lake.rows("silver.observation", times) == [
         (source_id, when) for source_id, when in before
-        if source_id != METERS or when.date() >= date(2026, 1, 12)
+        if source_id != AIR or when.date() >= date(2026, 1, 12)
     ]  # fmt: skip
     require_same_as_full_refresh(lake)
