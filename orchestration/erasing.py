@@ -58,7 +58,8 @@ def erase(
     device is counted anew. Stopped anywhere, run it again. Exit code 1 if the device is still
     named somewhere: each place is told, with what to do.
 
-    Example: `sjostad erase omsorg_las --device LAS-0007 --by "Dataskyddsombud" --why "2026/1041"`.
+    Example: `sjostad erase smarta_las --device LAS-010e0d2c5d --by "Dataskyddsombud"
+    --why "2026/1041" --dry-run`.
     """
     settings, known = lake(contracts, None, home)
     contract = known.source(source)
