@@ -9,10 +9,12 @@ from ingestion.anew import Rebuilt, build_anew
 from ingestion.balance import Balance, balance
 from ingestion.reconciling import Reconciled, can_be_reconciled, reconcile
 from ingestion.replay import Replayed, replay
+from ingestion.retention import Past, enforce
 from ingestion.source import SourceOutcome, ingest_source, require_known
 
 __all__ = [
     "Balance",
+    "Past",
     "Rebuilt",
     "Reconciled",
     "Replayed",
@@ -20,6 +22,7 @@ __all__ = [
     "balance",
     "build_anew",
     "can_be_reconciled",
+    "enforce",
     "ingest_source",
     "reconcile",
     "replay",

@@ -22,6 +22,7 @@ import duckdb
 
 from ingestion import accounts, quarantine, taken
 from ingestion.batches.batch import take
+from ingestion.batches.rules import KEPT_FROM
 from ingestion.deliveries import Again, Landed, delivery_mark
 from lakehouse import data_files, delta, tables
 from lakehouse.contracts import SourceContract
@@ -141,9 +142,11 @@ def _stage(settings: Settings, contract: SourceContract, staging: Path) -> _Stag
     bronze = tables.bronze(settings, contract.id)
     year = delta.mark_of(bronze, "daily_from") or settings.daily_from.year
     fresh = replace(settings, home=staging, daily_from=date(year, 1, 1))
+    contract = replace(contract, kept_from=delta.mark_of(bronze, KEPT_FROM))
     standing = accounts.standing(settings, contract.id)
     _require_accounted(bronze, sum(line["landed"] for line in standing.values()))
     lines = [*standing.values(), *taken.refused(settings, contract.id, standing)]
+    lines = taken.readable(settings, contract.id, lines)
     deliveries = [taken.landed(settings, contract.id, line) for line in lines]
     waived = _waived(bronze)
     receipts: list[Receipt] = []

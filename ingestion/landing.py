@@ -2,6 +2,10 @@
 
 The same bytes under another name are one delivery. What lies here is never changed, so that
 every table can be made again from it.
+
+The one exception is what somebody has a right to have erased. Then the bytes are gone, and a file
+`<sha-256>.erased` in their place names the bytes that are left of them, which lie here as any
+others, or none. The delivery keeps its identity: the same bytes are never taken in again.
 """
 
 from __future__ import annotations
@@ -20,6 +24,11 @@ from lakehouse.flushing import flush
 from lakehouse.settings import Settings
 
 _CHUNK: Final = 1 << 20
+_ERASED: Final = ".erased"
+
+
+class WasErased(DeliveryRefused):
+    """Bytes that have landed before, and that were erased for good."""
 
 
 def digest(path: Path) -> str:
@@ -51,6 +60,62 @@ def address(settings: Settings, source_id: str, sha256: str) -> Path:
     return settings.landed(source_id, sha256)
 
 
+def at_hand(settings: Settings, source_id: str, sha256: str) -> Path | None:
+    """Where the bytes of a delivery lie, or what an erasure has left of them; None if nothing."""
+    path = address(settings, source_id, sha256)
+    while (erased := path.with_name(path.name + _ERASED)).is_file():
+        rest = erased.read_text(encoding="ascii").strip()
+        if not rest:
+            return None
+        path = address(settings, source_id, rest)
+    return path
+
+
+def is_erased(settings: Settings, source_id: str, sha256: str) -> bool:
+    """Whether something of a delivery's bytes was erased."""
+    path = address(settings, source_id, sha256)
+    return path.with_name(path.name + _ERASED).is_file()
+
+
+def erase(settings: Settings, source_id: str, sha256: str, rest: Path | None) -> None:
+    """Remove landed bytes for good, and keep in their place what is left of them.
+
+    Stopped anywhere it has kept the bytes or removed them, and can be done again.
+
+    Args:
+        settings: Says where the landing zone is.
+        source_id: The source.
+        sha256: What the bytes lie under.
+        rest: A file of what is left, which is moved; None if nothing is.
+    """
+    path = address(settings, source_id, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    left = ""
+    if rest is not None:
+        left = digest(rest)
+        if left == sha256:
+            raise AssertionError("what is left is what there was")
+        target = address(settings, source_id, left)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        flush(rest)
+        os.replace(rest, target)
+        flush(target.parent)
+    erased = path.with_name(path.name + _ERASED)
+    fresh = path.with_name(path.name + ".erasing")
+    fresh.write_text(left, encoding="ascii")
+    flush(fresh)
+    os.replace(fresh, erased)
+    flush(path.parent)
+    path.unlink(missing_ok=True)
+    flush(path.parent)
+
+
+def files(settings: Settings, source_id: str) -> list[Path]:
+    """All landed bytes of a source, and what a crash may have left of some; no marks of erasure."""
+    found = (settings.landing / source_id).rglob("*")
+    return sorted(path for path in found if path.is_file() and path.suffix != _ERASED)
+
+
 def land(settings: Settings, source_id: str, offer: Offer) -> Landed:
     """Copy an offer's bytes into the landing zone, once.
 
@@ -63,6 +128,7 @@ def land(settings: Settings, source_id: str, offer: Offer) -> Landed:
 
     Raises:
         DeliveryRefused: It is no plain file, cannot be read, or changed while it was copied.
+        WasErased: These bytes were taken before, and something of them was erased.
     """
     fresh = settings.landing / source_id / "incoming"
     fresh.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +140,10 @@ def land(settings: Settings, source_id: str, offer: Offer) -> Landed:
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise DeliveryRefused(
                 Problem(offer.name, "the file changed while it was read", "It is tried next run.")
+            )
+        if is_erased(settings, source_id, sha256):
+            raise WasErased(
+                Problem(offer.name, "its bytes were erased", "Nothing of it is taken again.")
             )
         target = address(settings, source_id, sha256)
         # What a power cut has left under this name may be less than all of it.

@@ -35,7 +35,7 @@ class Replayed:
         receipts: One for each delivery, each for all takings of it.
         landed: Rows that have landed now.
         released: Rows that quarantine held before and does not any more.
-        refused: Reasons of deliveries that cannot be trusted even now.
+        refused: Reasons of deliveries that cannot be trusted even now, or whose bytes were erased.
     """
 
     receipts: tuple[Receipt, ...]
@@ -73,7 +73,13 @@ def replay(
         held_before = quarantine.count(settings, contract.id)
         chosen = _chosen(settings, contract.id, everything, waived)
         receipts: list[Receipt] = []
-        refused: list[str] = []
+        # Of a delivery that held nothing but what was erased there is nothing to say.
+        refused = [
+            str(taken.was_erased(contract.id, line))
+            for line in chosen
+            if taken.is_erased(settings, contract.id, line) and line["landed"] + line["quarantined"]
+        ]
+        chosen = [one for one in chosen if not taken.is_erased(settings, contract.id, one)]
         landed = 0
         for group in _groups(settings, contract.id, chosen):
             done, problems = _take(settings, contract, group, waived, decision or {})

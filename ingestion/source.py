@@ -18,7 +18,7 @@ from ingestion.batches.batch import Batch, take
 from ingestion.deliveries import Landed, Offer, delivery_mark
 from ingestion.fetching import Fetch
 from ingestion.formats import FORMATS
-from ingestion.landing import digest, discard, land
+from ingestion.landing import WasErased, digest, discard, land
 from ingestion.protocols import PROTOCOLS, Offers
 from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
@@ -183,6 +183,9 @@ def _take_group(
                 tally.passed_over += 1
                 continue
             landed = land(settings, contract.id, offer)
+        except WasErased:
+            tally.passed_over += 1
+            continue
         except DeliveryRefused as refusal:
             _refuse(settings, contract, offer, "", refusal, tally)
             continue

@@ -24,7 +24,7 @@ from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -178,7 +178,7 @@ def compact(address: Path, bundles: Sequence[Bundle]) -> delta.Commit:
             for file in bundle.files
         ]
         note = {"upkeep": "compaction", "rows": str(sum(bundle.rows for bundle in bundles))}
-        _flush(address, written)
+        flush_files(address, written)
     except BaseException as error:  # whatever it was: no version names these files
         _unlink(address, written)
         if isinstance(error, duckdb.Error):
@@ -188,7 +188,7 @@ def compact(address: Path, bundles: Sequence[Bundle]) -> delta.Commit:
             ) from error
         raise
     try:
-        return _rearrange(address, written, gone, note)
+        return rearrange(address, written, gone, note)
     except LakeConflict:
         _unlink(address, written)
         raise
@@ -271,23 +271,38 @@ def _counted(
     return found[0], found[1]
 
 
-def _rearrange(
+def rearrange(
     address: Path,
     files: Sequence[AddAction],
     gone: Sequence[RemoveAction],
     note: Mapping[str, str],
+    marks: delta.Marks | None = None,
 ) -> delta.Commit:
-    """Put files in the place of others that hold the same rows, in one commit.
+    """Put files in the place of others, in one commit.
 
     Two such commits over the same files would both pass delta-rs's own check and leave every row
     twice. So the library tries none of them again, and each attempt looks first whether the files
     are still the table's, on the very version that it is made on.
+
+    Args:
+        address: The table.
+        files: Files that are there already, flushed.
+        gone: What they are put in the place of.
+        note: Extra facts kept in the commit.
+        marks: Marks of the commit.
+
+    Raises:
+        LakeConflict: Another writer removed one of the files.
+        LakeError: The commit failed.
     """
     table = delta.open_table(address)
     before, schema = table.version(), pa.schema(table.schema().to_arrow())
+    wanted = {file.path for file in gone}
     for _ in range(_ATTEMPTS):
-        if not {file.path for file in gone} <= data_files.names_of(table):
+        if not wanted <= data_files.names_of(table):
             break
+        # A table that is written whole says of its rows what holds while they are the same.
+        kept = {} if any(file.data_change for file in gone) else _kept(address, table.version())
         try:
             table.create_write_transaction(
                 [*gone, *files],
@@ -295,14 +310,16 @@ def _rearrange(
                 schema,
                 table.metadata().partition_columns or None,
                 commit_properties=CommitProperties(
-                    {**_kept(address, table.version()), **note}, max_commit_retries=0
+                    {**kept, **note},
+                    max_commit_retries=0,
+                    app_transactions=[Transaction(*mark) for mark in (marks or {}).items()],
                 ),
             )
         except CommitFailedError:
             table = delta.open_table(address)
             continue
         except (DeltaError, OSError) as error:  # only the log can say whether it is there
-            if files[0].path not in data_files.names_of(delta.open_table(address)):
+            if wanted & data_files.names_of(delta.open_table(address)):
                 raise LakeError(
                     Problem(str(address), f"the commit failed: {error}", "Free space, run again.")
                 ) from error
@@ -321,7 +338,7 @@ def _kept(address: Path, version: int) -> dict[str, Any]:
     return {"digest": note["digest"]} if "digest" in note else {}
 
 
-def _flush(address: Path, files: Sequence[AddAction]) -> None:
+def flush_files(address: Path, files: Sequence[AddAction]) -> None:
     """Flush files before the log names them: else a power cut could leave neither them nor the old.
 
     The old ones stay on disk until a vacuum, but no version after this one would read them.

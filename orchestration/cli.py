@@ -16,6 +16,7 @@ from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from orchestration import (
+    erasing,
     gate,
     log,
     maintaining,
@@ -54,6 +55,7 @@ app.command()(reconciling.reconcile)
 app.command()(sql.sql)
 app.command()(spark.spark_tables)
 app.command()(maintaining.maintain)
+app.command()(erasing.erase)
 app.command()(gate.audit)
 app.command()(gate.check)
 app.command()(gate.approve)

@@ -22,7 +22,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
-from orchestration.maintaining import upkeep_of
+from orchestration.maintaining import retention_of, upkeep_of
 from orchestration.release import release_key
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
@@ -97,10 +97,15 @@ def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition
 def maintenance(settings: Settings) -> dg.JobDefinition:
     """The job that does the upkeep of every table."""
 
-    @dg.op(name="maintain", description="Small files together, checkpoints, old files away.")
+    @dg.op(name="maintain", description="What is kept no longer, small files, checkpoints.")
     def _maintain() -> None:
         log = dg.get_dagster_logger()
         failures = []
+        for source_id, gone in retention_of(settings):
+            if isinstance(gone, SjostadError):
+                failures.append(str(gone))
+            else:
+                log.info(f"{source_id}: kept from {gone.kept_from} on, {gone.rows:,} rows gone")
         for name, done in upkeep_of(settings):
             if isinstance(done, SjostadError):  # the others can be seen to all the same
                 failures.append(str(done))

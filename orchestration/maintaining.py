@@ -13,7 +13,9 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
-from lakehouse import tables
+from ingestion import Past, enforce
+from lakehouse import audit_log, tables
+from lakehouse.contracts import load_contracts
 from lakehouse.errors import Problem, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -27,6 +29,8 @@ EXIT_FAILED: Final = 1
 
 Done = tuple[str, Upkeep | SjostadError]
 """A table's name, and what its upkeep came to."""
+Gone = tuple[str, Past | SjostadError]
+"""A source, and what its retention came to."""
 
 
 def maintain(
@@ -47,10 +51,12 @@ def maintain(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put small files together, sum up long logs, remove files that no version needs.
+    """Remove what is kept no longer, put small files together, remove files nobody needs.
 
-    No row changes: what is put together is read back and compared before it counts. What others
-    are working on is left for the next time. Exit code 1 if a table is not as it should be.
+    Rows and bytes go that a contract keeps no longer (`retention`), unless tables are named. No
+    other row changes: what is put together is read back and compared before it counts. What
+    others are working on is left for the next time. Exit code 1 if something is not as it should
+    be.
 
     Example: `sjostad maintain bronze.miljo_luft ledger --dry-run`.
     """
@@ -58,7 +64,13 @@ def maintain(
     _require_long(settings.keep_days if keep_days is None else keep_days, allow_short)
     failures: list[SjostadError] = []
     found: dict[str, Upkeep] = {}
+    past: dict[str, Past] = {}
     with exclusive(settings, "maintain"), report.working(as_json) as tell:
+        for source_id, gone in () if table else retention_of(settings, dry_run=dry_run):
+            if isinstance(gone, SjostadError):
+                failures.append(gone)
+            else:
+                past[source_id] = gone
         for name, done in upkeep_of(
             settings,
             table or (),
@@ -71,11 +83,41 @@ def maintain(
                 failures.append(done)
             else:
                 found[name] = done
-    _report(found, dry_run, as_json)
+    _report(found, past, dry_run, as_json)
     for failure in failures:
         report.problems(failure)
     if failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+def retention_of(settings: Settings, *, dry_run: bool = False) -> Iterator[Gone]:
+    """Remove what each source keeps no longer; one that fails does not stop the rest.
+
+    Args:
+        settings: The lake.
+        dry_run: Only look.
+    """
+    try:
+        sources = load_contracts(settings.contracts).sources
+    except SjostadError as error:  # the tables can be seen to all the same
+        yield "contracts", error
+        return
+    for source_id, contract in sources.items():
+        try:
+            past = enforce(settings, contract, dry_run=dry_run)
+            if past and not dry_run:
+                audit_log.note(
+                    settings,
+                    "erased",
+                    f"source/{source_id}",
+                    rows=past.rows + past.held_rows,
+                    deliveries=past.deliveries or 0,
+                    rule="retention",
+                )
+            if past:
+                yield source_id, past
+        except SjostadError as error:
+            yield source_id, error
 
 
 def upkeep_of(
@@ -147,11 +189,23 @@ def _require_long(days: int, is_short_meant: bool) -> None:
         )
 
 
-def _report(found: Mapping[str, Upkeep], dry_run: bool, as_json: bool) -> None:
-    """Print what was done, table by table."""
+def _report(
+    found: Mapping[str, Upkeep], past: Mapping[str, Past], dry_run: bool, as_json: bool
+) -> None:
+    """Print what was done, source by source and table by table."""
     if as_json:
-        report.print_json({name: asdict(done) for name, done in found.items()})
+        told: dict[str, object] = {name: asdict(done) for name, done in found.items()}
+        kept = {name: asdict(one) | {"kept_from": str(one.kept_from)} for name, one in past.items()}
+        report.print_json(told | ({"retention": kept} if kept else {}))
         return
+    for source_id, one in past.items():
+        bytes_of = "" if one.deliveries is None else f", the bytes of {one.deliveries:,} deliveries"
+        report.out.print(
+            f"  [yellow]•[/] {escape(source_id)} is kept from {one.kept_from} on: "
+            f"{one.rows:,} rows of {one.partitions:,} partitions, {one.held_rows:,} of "
+            f"quarantine{bytes_of} "
+            + ("would go." if dry_run else "are gone. Now run 'sjostad build'.")
+        )
     busy = {name: done for name, done in found.items() if _has_done(done)}
     if busy:
         title = "What upkeep would do" if dry_run else "Upkeep"

@@ -13,6 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.batches import digits, units
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import literal
 from lakehouse.settings import Settings
@@ -20,9 +21,14 @@ from lakehouse.settings import Settings
 FUTURE_MINUTES: Final = 10
 """How far a sensor's clock may be ahead of the moment its delivery was received."""
 
-LEFT_OUT: Final = ("empty_value", "simulated", "base_record")
+PAST: Final = "past_retention"
+KEPT_FROM: Final = "kept_from"
+"""Mark of bronze: the day, counted from 1970, before which retention has removed all rows."""
+
+LEFT_OUT: Final = ("empty_value", "simulated", "base_record", PAST)
 """Rules that leave a row out: an empty value, a message typed in for a test, a record that only
-tells what the others have in common. They are counted, never quarantined."""
+tells what the others have in common, a row of a time that is no longer kept. They are counted,
+never quarantined."""
 
 OPTIONAL: Final = (
     "t_end", "value", "text", "quality", "quality_code", "result_time", "longitude", "latitude",
@@ -51,6 +57,7 @@ def apply(
         given: The columns that are not null in every row; only they are copied.
     """
     placed = _prepare(connection, settings, contract, "offered", given)
+    past = _tell_kept_from(connection, settings, contract)
     known = f"placed as ({placed}), {_known('unit' in given)}"
     kept = [name for name in ("_file", "_row", *OPTIONAL) if name in given]
     if "unit" in given:
@@ -58,7 +65,7 @@ def apply(
     connection.execute(
         f"""
         create or replace temp table judgements as
-        with {known}, ruled as (select *, {_rule(contract)} as rule from known)
+        with {known}, ruled as (select *, {_rule(contract, past)} as rule from known)
         select {", ".join(kept)}, device, t, place,
             case when place is null then delivered_as end as channel, cell, rule,
             coalesce(found_reason, {_REASON}) as reason
@@ -89,16 +96,17 @@ def apply_in_order(
         given: Its columns.
     """
     placed = _prepare(connection, settings, contract, f"({offered})", given)
+    past = _tell_kept_from(connection, settings, contract)
     kept = "".join(f"{name}, " for name in ("_file", *OPTIONAL) if name in given)
     connection.execute(
         f"""
         create or replace temp table plain as
-        select {kept} device, t, place, {_is_odd(contract, given)} as is_odd from ({placed})
+        select {kept} device, t, place, {_is_odd(contract, given, past)} as is_odd from ({placed})
         """
     )
 
 
-def _is_odd(contract: SourceContract, given: frozenset[str]) -> str:
+def _is_odd(contract: SourceContract, given: frozenset[str], past: str) -> str:
     """SQL: null for what is sound beyond doubt, false for what is empty, true for all else.
 
     The rules decide what is odd. Here only a few comparisons are made of each row, and what the
@@ -117,6 +125,7 @@ def _is_odd(contract: SourceContract, given: frozenset[str]) -> str:
         is_told += f" and (not {_said('is_integer')} or value = trunc(value))"
     is_text = f"value is null and text is not null and not {_said('is_number')}"
     return f"""case
+        {f"when {past} then true" if past else ""}
         when (rule is null and device <> '' and place is not null and {is_unit}
             and t <= {_RECEIVED_AT} + interval {FUTURE_MINUTES} minutes) is not true then true
         when value between {_said("least")} and {_said("most")}
@@ -144,6 +153,17 @@ def _prepare(
     if "unit" in given:
         _tell_units(connection, settings)
     return placed
+
+
+def _tell_kept_from(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: SourceContract
+) -> str:
+    """SQL of whether a row is of a time that is no longer kept; empty if all times are."""
+    day = contract.kept_from or delta.mark_of(tables.bronze(settings, contract.id), KEPT_FROM)
+    if not day:
+        return ""
+    connection.execute("set variable kept_from = timestamp '1970-01-01' + to_days(?)", [day])
+    return "t < getvariable('kept_from')"
 
 
 # What the contract says of a channel is found by its place in lists, not by a join: a join costs
@@ -221,12 +241,13 @@ def _said(name: str) -> str:
     return f"getvariable('channel_{name}')[place]"
 
 
-def _rule(contract: SourceContract) -> str:
+def _rule(contract: SourceContract, past: str) -> str:
     """SQL of the first rule that speaks against a row; null for a sound one."""
     is_held = contract.delivery.drift != "evolve"
     unknown = "when not is_known then 'channel_unknown'" if is_held else ""
     has_integers = any(channel.logical_type == "integer" for channel in contract.channels)
     return f"""case
+        {f"when {past} then '{PAST}'" if past else ""}
         when found_rule is not null then found_rule
         when t is null then 'time_missing'
         when t > received_at + interval {FUTURE_MINUTES} minutes then 'time_in_future'

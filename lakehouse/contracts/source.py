@@ -138,7 +138,8 @@ class Server:
 class SourceContract:
     """A source, as its contract file says.
 
-    `classification` has the highest levels of the source and of its columns.
+    `classification` has the highest levels of the source and of its columns. `kept_from` is not of
+    the file: the day, counted from 1970, that a table beside the source's own keeps rows from.
     """
 
     id: str
@@ -157,6 +158,7 @@ class SourceContract:
     things: tuple[Thing, ...]
     frequency_s: int | None
     retention_s: int | None = None
+    kept_from: int = 0
 
     @property
     def channels(self) -> tuple[Column, ...]:

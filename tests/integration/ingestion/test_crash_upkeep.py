@@ -30,8 +30,8 @@ COMMIT = "deltalake:DeltaTable", "create_write_transaction", 1
 POINTS = {
     "before the new file": Point("lakehouse.data_files", "write", 1, "before"),
     "after the new file": Point("lakehouse.data_files", "write", 1, "after"),
-    "after it was counted": Point("lakehouse.compaction", "_flush", 1, "before"),
-    "after it was flushed": Point("lakehouse.compaction", "_flush", 1, "after"),
+    "after it was counted": Point("lakehouse.compaction", "flush_files", 1, "before"),
+    "after it was flushed": Point("lakehouse.compaction", "flush_files", 1, "after"),
     "before the log entry": Point(*COMMIT, "before"),
     "after the log entry, before its flush": Point(*COMMIT, "after"),
     "before the checkpoint": Point("deltalake:DeltaTable", "create_checkpoint", 1, "before"),

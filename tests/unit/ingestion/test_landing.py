@@ -107,3 +107,32 @@ def test_discard(lake):
     discard(landed)
     discard(landed)
     assert not landed.path.exists()
+
+
+def test_what_was_erased_leads_to_what_is_left_of_it(lake):
+    """Twice over: first a line of it goes, then another, then all."""
+    landed = lake.land(lake.deliver("a.csv", "1\n2\n3\n"))
+    for left in ("\n2\n3\n", "\n\n3\n"):
+        rest = lake.settings.home / "rest"
+        rest.write_text(left)
+        before = landing.at_hand(lake.settings, "meters", landed.sha256)
+        landing.erase(lake.settings, "meters", before.name, rest)
+        now = landing.at_hand(lake.settings, "meters", landed.sha256)
+        assert (now.read_text(), landing.digest(now), before.exists()) == (left, now.name, False)
+        assert landing.is_erased(lake.settings, "meters", landed.sha256)
+        assert landing.files(lake.settings, "meters") == [now]
+    landing.erase(lake.settings, "meters", now.name, None)
+    assert landing.at_hand(lake.settings, "meters", landed.sha256) is None
+    assert landing.files(lake.settings, "meters") == []
+    with pytest.raises(landing.WasErased):
+        lake.land(lake.deliver("again.csv", "1\n2\n3\n"))
+    assert landing.files(lake.settings, "meters") == []
+
+
+def test_bytes_are_not_erased_in_favour_of_themselves(lake):
+    landed = lake.land(lake.deliver("a.csv", "1\n"))
+    rest = lake.settings.home / "rest"
+    rest.write_text("1\n")
+    with pytest.raises(AssertionError):
+        landing.erase(lake.settings, "meters", landed.sha256, rest)
+    assert landed.path.read_text() == "1\n"

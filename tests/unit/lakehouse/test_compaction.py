@@ -192,13 +192,13 @@ def test_files_that_hold_other_rows_than_the_log_tells(bronze):
 
 
 def test_an_append_that_slips_in_stays_once(bronze, monkeypatch):
-    flush = compaction._flush
+    flush = compaction.flush_files
 
     def late(*given):
         flush(*given)
         land(bronze, 50)
 
-    monkeypatch.setattr(compaction, "_flush", late)
+    monkeypatch.setattr(compaction, "flush_files", late)
     rows = len(rows_of(bronze))
     compact(bronze)
     assert len(rows_of(bronze)) == rows + 3
