@@ -145,6 +145,8 @@ def _deliveries(
 def _raw(settings: Settings, source: str, one: lineage.Delivery) -> Link:
     words = f"{one.name}, received {one.received_at or 'unknown'}, sha-256 {one.sha256[:16]}…"
     path = settings.landed(source, one.sha256)
+    if path.with_name(f"{path.name}.erased").is_file():
+        return Link("delivery", f"{words}: something of it was erased on request", None)
     if not path.is_file():
         return Link("delivery", f"{words}: its bytes are gone", False)
     return Link("delivery", words, sha256_of(path) == one.sha256)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingestion import ingest_source
+from ingestion import ingest_source, landing
 from lakehouse import delta_log, tables
 from lakehouse.errors import LakeError
 from lakehouse.signatures import sign
@@ -117,6 +117,15 @@ def test_other_bytes_in_the_landing_zone_are_seen(again):
     assert unsound(walked(settings, path)) == ["delivery"]
     landed.unlink()
     assert unsound(walked(settings, path)) == ["delivery"]
+
+
+def test_bytes_that_were_erased_on_request_are_no_fault(again):
+    settings, path = again
+    landed = next(one for one in settings.landing.rglob("*") if one.is_file())
+    landing.erase(settings, AIR, landed.name, None)
+    links = walked(settings, path)
+    assert unsound(links) == []
+    assert [link.is_sound for link in links if "erased on request" in link.told] == [None]
 
 
 def test_another_commit_in_a_log_is_seen(again):
