@@ -121,7 +121,7 @@ QUALITY_DAYS: Final = pa.schema(
         _column("column", pa.string(), "Column; null for the day itself"),
         _column("rows", pa.int64(), "Rows of the day; 0 for a day that is gone", nullable=False),
         _column("missing", pa.float64(), "Share of them without a value"),
-        _column("mean", pa.float64(), "Mean of the numbers, or of the lengths of texts"),
+        _column("mean", pa.float64(), "Mean of the numbers, or of fingerprints of texts"),
         _column("minimum", pa.float64(), "Least number"),
         _column("maximum", pa.float64(), "Greatest number"),
         _column("distinct", pa.int64(), "Different texts"),

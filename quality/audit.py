@@ -196,7 +196,7 @@ def _history(
     judged = to_judge(days, past)
     checks += check_days(judged, past, exceptions)
     checks += (check_freshness(periods.newest, past.lags, now),)
-    new = tuple(day for day in days.values() if not day.complete or day in judged)
+    new = tuple(one for day, one in days.items() if not one.complete or day in judged)
     return checks, new, past.dates - set(periods.days)
 
 

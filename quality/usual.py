@@ -31,14 +31,18 @@ LEAST_DAYS: Final = 10
 """Days of history, of any kind, below which nothing is usual."""
 LEAST_OF_KIND: Final = 5
 """Days of the same kind: there are eight Saturdays in eight weeks."""
-OUTSIDE: Final = 6.0
-FAR: Final = 10.0
+OUTSIDE: Final = 5.0
+FAR: Final = 8.0
 
 _MANY: Final = 10
 """Values from which on it is no chance that they are all the same."""
 _STEADY: Final = 0.03
 _EVENTFUL: Final = 0.1
 """Floors of the logarithm of rows: for a steady pace, and for what follows people's doings."""
+_OTHER_TEXTS: Final = 2.0
+"""Floor of the mean fingerprint of texts, which is from 0 to 97."""
+_EXTREME: Final = 0.2
+"""Floor of the logarithm of extremes, of which one value decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,11 @@ def _scores(figures: Figures, before: Sequence[Figures]) -> Iterator[tuple[float
         score(figures.missing, missing, 0.03),
         f"{figures.missing:.1%} missing, usual up to {max(missing):.1%}",
     )
-    is_text = figures.distinct is not None
-    yield from _score("mean length" if is_text else "mean", figures.mean,
-                      [past.mean for past in before], 0)  # fmt: skip
+    means = [past.mean for past in before if past.mean is not None]
+    if figures.distinct is None:
+        yield from _score("mean", figures.mean, [past.mean for past in before], 0)
+    elif figures.mean is not None and len(means) >= LEAST_OF_KIND:
+        yield abs(score(figures.mean, means, _OTHER_TEXTS)), "other texts than usual"
     yield from _score("least", figures.minimum, [past.minimum for past in before], -1)
     yield from _score("greatest", figures.maximum, [past.maximum for past in before], 1)
     yield from _score("different texts", figures.distinct, [past.distinct for past in before], 0)
@@ -157,11 +163,23 @@ def _score(
     if value is None or len(usual) < LEAST_OF_KIND or max(map(abs, usual)) == 0:
         return
     told = f"{name} {value:.4g}, usual {min(usual):.4g} to {max(usual):.4g}"
-    if min(usual) > 0 and value > 0 and direction >= 0:
-        far = score(log(value), [log(past) for past in usual], _EVENTFUL)
+    if not median(usual):
+        far = _beyond(value, usual)
+    elif min(usual) > 0 and value > 0 and direction >= 0:
+        floor = _EXTREME if direction else _EVENTFUL
+        far = score(log(value), [log(past) for past in usual], floor)
     else:
         far = score(value, usual, 0.05 * median(map(abs, usual)))
     yield (far * direction if direction else abs(far)), told
+
+
+def _beyond(value: float, usual: Sequence[float]) -> float:
+    """How far a figure that is mostly zero, as of rain or faults, is beyond all there were.
+
+    Eight times as much is outside, thirty times far outside.
+    """
+    most = max(map(abs, usual))
+    return 2 * log(abs(value) / most, 2) if abs(value) > most else 0.0
 
 
 def _all_the_same(one: Day, before: Sequence[Day]) -> Iterator[Unusual]:
