@@ -117,7 +117,8 @@ def checks(settings: Settings, contract: ProductContract) -> None:
         made, faults = check_rows(connection, scope, single, count)
         more = check_table([one for one in planned if not is_row_check(one)], count)
         found = (*made, *more[0], *check_keys(connection, scope, single))
-    assert len(found) >= len(planned) and all(one.passed for one in found), faults
+    assert len(found) >= len(planned)
+    assert all(one.passed for one in found), faults
 
 
 def sql(settings: Settings, contract: ProductContract) -> None:
@@ -204,9 +205,8 @@ def _rounds(ways: dict[str, tuple[str, Path]]) -> dict[str, tuple[float, float]]
 
 def _print(title: str, found: dict[str, tuple[float, float]], base: str) -> None:
     for name, (seconds, peak) in found.items():
-        print(
-            f"{title:20} {name:15} {seconds:8.2f} s  {seconds / found[base][0]:5.2f}  {peak:6.0f} MiB"
-        )
+        ratio = seconds / found[base][0]
+        print(f"{title:20} {name:15} {seconds:8.2f} s  {ratio:5.2f}  {peak:6.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def _air(weather: Weather, day: date) -> pd.DataFrame:
         pm2_5_ug_m3=rows["pm10"] * weather.random.uniform(0.3, 0.6, len(rows)),
         no2_ug_m3=rows["no2"],
         readings=rows["readings"].astype("int32"),
-        secret_note="never released",
+        secret_note="never released",  # noqa: S106
     )
 
 
