@@ -24,6 +24,7 @@ from lakehouse.verdicts import Check, Verdict, passed_before, save_verdict
 from quality import history as kept
 from quality.days import check_days, check_freshness, to_judge
 from quality.disclosed import disclosed
+from quality.docs import write_docs
 from quality.keys import check_keys
 from quality.periods import Periods, check_periods, periods_of
 from quality.profile import Day, profile
@@ -68,8 +69,10 @@ def audit_product(
         raise LakeError(
             Problem(str(address), "the model has not been built", "Run 'sjostad build' first.")
         )
-    done = _judge(contract, whole(address, version), suite_of(contract), settings, now)
+    suite = suite_of(contract)
+    done = _judge(contract, whole(address, version), suite, settings, now)
     kept.keep(settings, done.verdict, done.days, done.gone)
+    write_docs(settings, done.verdict, suite.planned)
     # Last: who finds a verdict finds its history too.
     save_verdict(settings, done.verdict)
     return done.verdict

@@ -39,9 +39,12 @@ _MANY: Final = 10
 _STEADY: Final = 0.03
 _EVENTFUL: Final = 0.1
 """Floors of the logarithm of rows: for a steady pace, and for what follows people's doings."""
-_OTHER_TEXTS: Final = 2.0
+_OTHER_TEXTS: Final = 1.0
 """Floor of the mean fingerprint of texts, which is from 0 to 97."""
-_EXTREME: Final = 0.2
+_STILL: Final = 0.02
+_CHANGING: Final = 0.25
+"""Floor of the logarithm of means of what changes by more than `_STILL` from day to day."""
+_EXTREME: Final = 0.3
 """Floor of the logarithm of extremes, of which one value decides."""
 
 
@@ -108,21 +111,34 @@ def score(value: float, usual: Sequence[float], floor: float) -> float:
     """How far a value is from what is usual, in the scale of what is usual."""
     middle = median(usual)
     apart = sorted((abs(one - middle), one) for one in usual)
-    spread = 1.4826 * median(distance for distance, _ in apart)
     # Without the one that is furthest away, which may itself have been an error.
     near = [one for _, one in apart[: len(apart) - 1 if len(apart) >= LEAST_DAYS else None]]
-    scale = max(spread, (max(near) - min(near)) / 4, floor, 1e-9) * (1 + 4 / len(usual))
+    scale = max(_spread(usual), (max(near) - min(near)) / 4, floor, 1e-9) * (1 + 4 / len(usual))
     return (value - middle) / scale
 
 
-def _rows(one: Day, alike: Sequence[Day]) -> Iterator[Unusual]:
-    usual = [log(past.rows) for past in alike]
+def _spread(usual: Sequence[float]) -> float:
+    """The median absolute deviation, as the standard deviation of normal values."""
     middle = median(usual)
-    is_steady = 1.4826 * median(abs(value - middle) for value in usual) <= _STEADY
-    far = abs(score(log(one.rows), usual, _STEADY if is_steady else _EVENTFUL))
-    severity = _severity(far)
+    return 1.4826 * median(abs(one - middle) for one in usual)
+
+
+def _by_ratio(value: float, usual: Sequence[float], floor: float) -> float:
+    """How far a positive figure is from usual ones by its ratio to them.
+
+    A day of dust may have four times as much of it as any before: for what changes from day to
+    day the floor is high. What hardly ever does, as a coordinate, has a low one.
+    """
+    logs = [log(past) for past in usual]
+    return score(log(value), logs, floor if _spread(logs) > _STILL else _EVENTFUL)
+
+
+def _rows(one: Day, alike: Sequence[Day]) -> Iterator[Unusual]:
+    counts = [past.rows for past in alike]
+    usual = [log(count) for count in counts]
+    floor = _STEADY if _spread(usual) <= _STEADY else _EVENTFUL
+    severity = _severity(abs(score(log(one.rows), usual, floor)))
     if severity:
-        counts = [past.rows for past in alike]
         yield Unusual(one.day, None, one.rows, severity,
                       f"{one.rows:,} rows, usual {min(counts):,} to {max(counts):,}")  # fmt: skip
 
@@ -166,8 +182,7 @@ def _score(
     if not median(usual):
         far = _beyond(value, usual)
     elif min(usual) > 0 and value > 0 and direction >= 0:
-        floor = _EXTREME if direction else _EVENTFUL
-        far = score(log(value), [log(past) for past in usual], floor)
+        far = _by_ratio(value, usual, _EXTREME if direction else _CHANGING)
     else:
         far = score(value, usual, 0.05 * median(map(abs, usual)))
     yield (far * direction if direction else abs(far)), told
