@@ -110,6 +110,8 @@ def _parts(files: pa.Table, is_partitioned: bool) -> Iterator[Part]:
     if not is_partitioned:
         yield Part(_WHOLE, sum(counted))
         return
+    if not counted:
+        return
     values = [day.isoformat() if day else "" for day in files[f"partition.{PARTITION}"].to_pylist()]
     ordered = sorted(zip(values, counted, strict=True))
     for value, rows in groupby(ordered, key=lambda one: one[0]):

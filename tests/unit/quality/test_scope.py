@@ -206,6 +206,17 @@ def test_a_key_in_two_partitions_is_found(settings, product, frames):
     assert not verdict.passed
 
 
+def test_a_table_that_has_lost_all_its_partitions_does_not_pass(settings, product, frames):
+    address, _ = put(settings, frames)
+    assert audit_product(settings, product, at(DATES[-1])).passed
+    DeltaTable(str(address)).delete()
+    verdict = audit_product(settings, product, at(DATES[-1], 9))
+    assert verdict.rows == 0
+    assert "the table is empty" in verdict.reasons
+    assert any("8 days lost" in reason for reason in verdict.reasons)
+    assert not judge(product, address, verdict.delta_version, suite_of(product)).passed
+
+
 def test_an_old_verdict_still_loads(settings, product, frames):
     put(settings, frames)
     verdict = audit_product(settings, product, at(DATES[-1]))
