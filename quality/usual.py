@@ -42,8 +42,10 @@ _EVENTFUL: Final = 0.1
 _OTHER_TEXTS: Final = 1.0
 """Floor of the mean fingerprint of texts, which is from 0 to 97."""
 _STILL: Final = 0.02
+_FIXED: Final = 0.05
 _CHANGING: Final = 0.25
-"""Floor of the logarithm of means of what changes by more than `_STILL` from day to day."""
+"""Floors of logarithms, of a number of texts that stays the same and of means of what changes; by
+`_STILL` the two are told apart."""
 _EXTREME: Final = 0.3
 """Floor of the logarithm of extremes, of which one value decides."""
 
@@ -168,7 +170,16 @@ def _scores(figures: Figures, before: Sequence[Figures]) -> Iterator[tuple[float
         yield abs(score(figures.mean, means, _OTHER_TEXTS)), "other texts than usual"
     yield from _score("least", figures.minimum, [past.minimum for past in before], -1)
     yield from _score("greatest", figures.maximum, [past.maximum for past in before], 1)
-    yield from _score("different texts", figures.distinct, [past.distinct for past in before], 0)
+    yield from _different(figures.distinct, [past.distinct for past in before if past.distinct])
+
+
+def _different(value: int | None, usual: Sequence[int]) -> Iterator[tuple[float, str]]:
+    """How far the number of different texts is from a usual one; a fixed list has a low floor."""
+    if value and len(usual) >= LEAST_OF_KIND:
+        logs = [log(past) for past in usual]
+        floor = _EVENTFUL if _spread(logs) > _STILL else _FIXED
+        told = f"{value:,} different texts, usual {min(usual):,} to {max(usual):,}"
+        yield abs(score(log(value), logs, floor)), told
 
 
 def _score(
