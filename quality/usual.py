@@ -47,7 +47,7 @@ _CHANGING: Final = 0.25
 """Floors of logarithms, of a number of texts that stays the same and of means of what changes; by
 `_STILL` the two are told apart."""
 _EXTREME: Final = 0.3
-"""Floor of the logarithm of extremes, of which one value decides."""
+"""Floor of extremes, of which one value decides, as a share or of their logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,15 @@ def _spread(usual: Sequence[float]) -> float:
     return 1.4826 * median(abs(one - middle) for one in usual)
 
 
-def _by_ratio(value: float, usual: Sequence[float], floor: float) -> float:
+def _by_ratio(value: float, usual: Sequence[float], *, is_extreme: bool) -> float:
     """How far a positive figure is from usual ones by its ratio to them.
 
     A day of dust may have four times as much of it as any before: for what changes from day to
     day the floor is high. What hardly ever does, as a coordinate, has a low one.
     """
     logs = [log(past) for past in usual]
-    return score(log(value), logs, floor if _spread(logs) > _STILL else _EVENTFUL)
+    floor = _CHANGING if _spread(logs) > _STILL else _EVENTFUL
+    return score(log(value), logs, _EXTREME if is_extreme else floor)
 
 
 def _rows(one: Day, alike: Sequence[Day]) -> Iterator[Unusual]:
@@ -193,9 +194,10 @@ def _score(
     if not median(usual):
         far = _beyond(value, usual)
     elif min(usual) > 0 and value > 0 and direction >= 0:
-        far = _by_ratio(value, usual, _EXTREME if direction else _CHANGING)
+        far = _by_ratio(value, usual, is_extreme=bool(direction))
     else:
-        far = score(value, usual, 0.05 * median(map(abs, usual)))
+        floor = _EXTREME if direction else _FIXED
+        far = score(value, usual, floor * median(map(abs, usual)))
     yield (far * direction if direction else abs(far)), told
 
 

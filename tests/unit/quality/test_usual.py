@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from quality.profile import Day
+from quality.profile import Day, Figures
 from quality.usual import FAR, OUTSIDE, is_late, kind_of, score, unusual
 from tests.unit.quality.seasons import PRODUCTS, season
 
 FIRST = date(2024, 1, 1)
+NEWEST = datetime(2024, 1, 1, 23, tzinfo=UTC)
 
 
 def judged(days: dict[date, Day]) -> list[tuple[date, list[str]]]:
@@ -53,6 +54,23 @@ def test_one_error_in_the_history_hides_no_other():
     assert score(10_000, usual, 0.5) > FAR
     assert score(10_000, [*usual, 10_000], 0.5) > FAR
     assert score(12.5, [*usual, 10_000], 0.5) < OUTSIDE
+
+
+def test_one_hour_unlike_the_others_of_a_constant_series_stops_nothing():
+    """It may have come late: a station that told 10 all along tells 40 once."""
+    days = {
+        FIRST + timedelta(days=number): Day(
+            FIRST + timedelta(days=number), 24, NEWEST,
+            {"pm10": Figures(0.0, 10.0, 10.0, 10.0)},
+        )
+        for number in range(60)
+    }  # fmt: skip
+    last = days[FIRST + timedelta(days=59)]
+    for mean, least, most in ((11.25, 10.0, 40.0), (9.8, 5.0, 10.0)):
+        late = replace(last, columns={"pm10": Figures(0.0, mean, least, most)})
+        assert unusual([late], days) == []
+    wrong = replace(last, columns={"pm10": Figures(0.0, 10_000.0, 10_000.0, 10_000.0)})
+    assert [found.severity for found in unusual([wrong], days)] == ["critical"]
 
 
 def test_half_of_the_rows_of_a_steady_product_is_far_outside():
