@@ -14,7 +14,7 @@ import pyarrow as pa
 from benchmarks.rounds import compare
 from lakehouse.contracts import load_product
 from lakehouse.settings import PROJECT
-from quality.audit import run
+from quality.expectations import Runner
 from quality.suite import suite_of
 
 ROWS = 100_000
@@ -40,17 +40,17 @@ def table() -> pa.Table:
 def main() -> None:
     """Run the same suite on both frames."""
     rows = table()
-    planned = suite_of(load_product(CONTRACT)).planned
+    planned = [one.expectation for one in suite_of(load_product(CONTRACT)).planned]
+    runner = Runner()
     frames = {
         "pandas' default types": rows.to_pandas(),
         "Arrow types": rows.to_pandas(types_mapper=pd.ArrowDtype),
     }
     for frame in frames.values():
-        checks, reasons = run(frame, planned, "benchmark")
-        if reasons or not all(check.passed for check in checks):
-            raise SystemExit(f"the frames should pass: {reasons}")
+        if not all(result.success for result in runner.results(frame, planned)):
+            raise SystemExit("the frames should pass")
     print(f"{ROWS:,} rows, {len(planned)} expectations")
-    compare({name: partial(run, frame, planned, name) for name, frame in frames.items()})
+    compare({name: partial(runner.results, frame, planned) for name, frame in frames.items()})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of this process {peak:.0f} MB")
 

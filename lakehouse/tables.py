@@ -90,6 +90,47 @@ LEDGER: Final = pa.schema(
 newest one stands; a replay accounts for the whole delivery anew."""
 
 
+QUALITY: Final = pa.schema(
+    [
+        _column("product", pa.string(), "Product", nullable=False),
+        _column("model", pa.string(), "Gold model its rows come from", nullable=False),
+        _column("delta_version", pa.int64(), "Version that was audited", nullable=False),
+        _column("contract_version", pa.string(), "Version of its contract", nullable=False),
+        _column("audited_at", INSTANT, "When the audit was made, UTC", nullable=False),
+        _column("check", pa.string(), "What was checked", nullable=False),
+        _column("column", pa.string(), "Column or columns; null for the table"),
+        _column("severity", pa.string(), "critical or warning", nullable=False),
+        _column("passed", pa.bool_(), "Whether it held", nullable=False),
+        _column("unexpected", pa.int64(), "Rows that broke it", nullable=False),
+        _column("rows", pa.int64(), "Rows of the version", nullable=False),
+    ]
+)
+"""One row for each check of each audit."""
+
+QUALITY_DAYS: Final = pa.schema(
+    [
+        _column("product", pa.string(), "Product", nullable=False),
+        _column("model", pa.string(), "Gold model its rows come from", nullable=False),
+        _column("delta_version", pa.int64(), "Version that was audited", nullable=False),
+        _column("contract_version", pa.string(), "Version of its contract", nullable=False),
+        _column("audited_at", INSTANT, "When the audit was made, UTC", nullable=False),
+        _column("passed", pa.bool_(), "Whether the audit passed", nullable=False),
+        _column("day", pa.date32(), "UTC day of the product's time column", nullable=False),
+        _column("complete", pa.bool_(), "Whether there was a later day", nullable=False),
+        _column("newest", INSTANT, "The last time of the day", nullable=False),
+        _column("column", pa.string(), "Column; null for the day itself"),
+        _column("rows", pa.int64(), "Rows of the day; 0 for a day that is gone", nullable=False),
+        _column("missing", pa.float64(), "Share of them without a value"),
+        _column("mean", pa.float64(), "Mean of the numbers, or of fingerprints of texts"),
+        _column("minimum", pa.float64(), "Least number"),
+        _column("maximum", pa.float64(), "Greatest number"),
+        _column("distinct", pa.int64(), "Different texts"),
+    ]
+)
+"""What a day of a product was like when it was audited. The newest row of a day that passed
+stands."""
+
+
 LAYERS: Final = ("reference", "bronze", "quarantine", "silver", "gold", "operations")
 """Folders of the lake that hold tables."""
 
@@ -127,3 +168,13 @@ def model(settings: Settings, layer: str, name: str) -> Path:
 def ledger(settings: Settings) -> Path:
     """Every delivery taken, of every source."""
     return settings.lake / "operations" / "ledger"
+
+
+def quality(settings: Settings) -> Path:
+    """Every check of every audit."""
+    return settings.lake / "operations" / "quality"
+
+
+def quality_days(settings: Settings) -> Path:
+    """What the days of products were like when they were audited."""
+    return settings.lake / "operations" / "quality_days"

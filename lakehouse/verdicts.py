@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ class Check:
         expected: What was asked, in words.
         observed: What was found, in words.
         unexpected: Number of rows that broke it.
+        unexpected_in: The same by partition, where it is not 0; empty for what is asked of the
+            whole table. The next audit carries over what it does not look at again.
     """
 
     expectation: str
@@ -39,6 +42,7 @@ class Check:
     expected: str
     observed: str
     unexpected: int = 0
+    unexpected_in: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Verdict:
         checks: Every check that was made, in the suite's order.
         reasons: Why the verdict is `failed`; empty when it passed.
         audited_at: When, ISO 8601 in UTC.
+        table_id: Id of the Delta table, so that no verdict is carried over to a table that was
+            made again in its place; empty in verdicts made before it was kept.
     """
 
     product: str
@@ -66,6 +72,7 @@ class Verdict:
     checks: tuple[Check, ...]
     reasons: tuple[str, ...]
     audited_at: str
+    table_id: str = ""
 
     @property
     def passed(self) -> bool:
@@ -96,12 +103,21 @@ def load_verdict(
 ) -> Verdict | None:
     """The verdict of this contract on this version; None when no audit has been made."""
     path = _path(settings, contract.id, delta_version, contract.digest)
-    if not path.is_file():
-        return None
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    data["checks"] = tuple(Check(**check) for check in data["checks"])
-    data["reasons"] = tuple(data["reasons"])
-    return Verdict(**data)
+    return _read(path) if path.is_file() else None
+
+
+def passed_before(
+    settings: Settings, contract: ProductContract, delta_version: int, table_id: str
+) -> Verdict | None:
+    """The newest passed verdict of this contract on an earlier version of this very table."""
+    kept = (settings.audits / contract.id).glob(f"*-{contract.digest[:12]}.json")
+    earlier = [path for path in kept if int(path.name.partition("-")[0]) < delta_version]
+    for path in sorted(earlier, reverse=True):
+        found = _read(path)
+        is_same = found.table_id == table_id and found.contract_digest == contract.digest
+        if is_same and found.passed:
+            return found
+    return None
 
 
 def newest_verdict(settings: Settings, contract: ProductContract) -> Verdict | None:
@@ -114,6 +130,13 @@ def verdict_digest(verdict: Verdict) -> str:
     """sha-256 of a verdict's content."""
     content = json.dumps(asdict(verdict), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _read(path: Path) -> Verdict:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data["checks"] = tuple(Check(**check) for check in data["checks"])
+    data["reasons"] = tuple(data["reasons"])
+    return Verdict(**data)
 
 
 def _path(settings: Settings, product: str, delta_version: int, digest: str) -> Path:

@@ -38,6 +38,32 @@ _MEANINGS: Final = {
     "nothing_disclosed": Text(
         sv="Inget ska röja en person eller ett hem.", en="Nothing may tell of a person or a home."
     ),
+    "no_key_in_two_partitions": Text(
+        sv="Samma mätning får inte förekomma i två delar av tabellen.",
+        en="No measurement may occur in two parts of the table.",
+    ),
+    "every_row_has_a_time": Text(sv="Varje rad ska ha en tid.", en="Every row must have a time."),
+    "no_row_is_ahead_of_time": Text(
+        sv="Ingen rad får ligga i framtiden.", en="No row may be of the future."
+    ),
+    "no_day_is_lost": Text(
+        sv="Dagar som har funnits får inte försvinna.", en="Days that were there must not vanish."
+    ),
+    "no_gap_in_days": Text(
+        sv="Ingen dag ska saknas mellan den första och den sista.",
+        en="No day must be missing between the first and the last.",
+    ),
+    "rows_as_usual": Text(
+        sv="Antalet rader per dag ska likna tidigare dagars.",
+        en="The number of rows a day must be like that of earlier days.",
+    ),
+    "values_as_usual": Text(
+        sv="Värdena ska likna tidigare dagars.", en="The values must be like those of earlier days."
+    ),
+    "as_fresh_as_usual": Text(
+        sv="De senaste värdena ska vara lika nya som de brukar.",
+        en="The newest values must be as recent as they usually are.",
+    ),
     "expect_column_to_exist": Text(sv="Kolumnen ska finnas.", en="The column must exist."),
     "expect_column_max_to_be_between": Text(
         sv="De senaste värdena ska vara tillräckligt nya.", en="The newest values must be recent."

@@ -1,33 +1,64 @@
-"""Running a product's suite on the exact Delta version that would be released.
+"""Auditing the exact Delta version of a product that would be released.
 
 Great Expectations says «success» to an empty suite and to an empty table, and leaves out what
 could not run. So the verdict is made here, from counted results: every expectation must have
-been evaluated, none may have raised, and there must be rows to look at.
+been evaluated, none may have raised, and there must be rows. What a passed verdict of the same
+contract speaks of already is not looked at again unless it has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-import great_expectations as gx
-import pandas as pd
-from great_expectations.core import ExpectationSuite
-from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+import duckdb
 
 from lakehouse import audit_log, delta, tables
 from lakehouse.contracts import ProductContract
-from lakehouse.duck import connect, delta_scan, identifier
+from lakehouse.duck import connect, literal
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
-from lakehouse.verdicts import Check, Verdict, save_verdict
+from lakehouse.verdicts import Check, Verdict, passed_before, save_verdict
+from quality import history as kept
+from quality.days import check_days, check_freshness, to_judge
 from quality.disclosed import disclosed
-from quality.suite import Planned, Suite, identity, suite_of
+from quality.docs import write_docs
+from quality.keys import check_keys
+from quality.periods import Periods, check_periods, periods_of
+from quality.profile import Day, profile
+from quality.rows import can_carry, check_rows, is_row_check
+from quality.scope import Scope, since, whole
+from quality.suite import Suite, suite_of
+from quality.times import Time, time_of
+from quality.whole_table import check_table
 
 
-def audit_product(settings: Settings, contract: ProductContract) -> Verdict:
-    """Audit the newest version of a product's model and keep the verdict.
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A verdict, and what is kept for the audits after it.
+
+    Attributes:
+        verdict: The verdict.
+        days: What the days were like that were looked at, where it is not known already.
+        gone: Days that earlier versions had and this one may lack.
+    """
+
+    verdict: Verdict
+    days: tuple[Day, ...] = ()
+    gone: frozenset[date] = frozenset()
+
+
+def audit_product(
+    settings: Settings, contract: ProductContract, now: datetime | None = None
+) -> Verdict:
+    """Audit the newest version of a product's model, and keep the verdict and its history.
+
+    Args:
+        settings: Where the lake and the verdicts are.
+        contract: The product.
+        now: The time of the audit; the clock's by default.
 
     Raises:
         LakeError: The model has not been built.
@@ -38,152 +69,152 @@ def audit_product(settings: Settings, contract: ProductContract) -> Verdict:
         raise LakeError(
             Problem(str(address), "the model has not been built", "Run 'sjostad build' first.")
         )
-    verdict = judge(contract, address, version, suite_of(contract))
-    save_verdict(settings, verdict)
+    suite = suite_of(contract)
+    done = _judge(contract, whole(address, version), suite, settings, now)
+    kept.keep(settings, done.verdict, done.days, done.gone)
+    write_docs(settings, done.verdict, suite.planned)
+    # Last: who finds a verdict finds its history too.
+    save_verdict(settings, done.verdict)
     audit_log.note(
         settings,
         "audited",
         f"product/{contract.id}",
-        "done" if verdict.passed else "refused",
+        "done" if done.verdict.passed else "refused",
         delta_version=version,
-        rows=verdict.rows,
-        checks=len(verdict.checks),
+        rows=done.verdict.rows,
+        checks=len(done.verdict.checks),
     )
-    return verdict
+    return done.verdict
 
 
-def judge(contract: ProductContract, address: Path, version: int, suite: Suite) -> Verdict:
-    """Judge one version of a table by a suite.
+def judge(
+    contract: ProductContract,
+    address: Path,
+    version: int,
+    suite: Suite,
+    now: datetime | None = None,
+) -> Verdict:
+    """Judge one version of a table by a suite, all of it, and by no history.
 
     Args:
         contract: The product.
         address: Its gold table.
         version: The Delta version to read.
         suite: What to expect of it.
+        now: The time of the audit; the clock's by default.
     """
+    return _judge(contract, whole(address, version), suite, None, now).verdict
+
+
+def _judge(
+    contract: ProductContract,
+    scope: Scope,
+    suite: Suite,
+    settings: Settings | None,
+    now: datetime | None,
+) -> Audited:
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
     columns = [column.name for column in contract.columns]
-    held = {field.name for field in delta.open_table(address, version).schema().fields}
+    held = {field.name for field in delta.open_table(scope.address, scope.version).schema().fields}
     missing = [name for name in columns if name not in held]
     reasons = [f"the table lacks the promised column '{name}'" for name in missing]
     reasons += [f"a rule of the contract cannot be run: {rule}" for rule in suite.not_understood]
     if not suite.planned:
         reasons.append("the contract promises nothing that could be checked")
-    checks: tuple[Check, ...] = ()
-    rows = 0
-    if not missing:
-        frame = _frame(address, version, columns)
-        rows = len(frame)
-        if rows == 0:
-            reasons.append("the table is empty")
-        checks, faults = run(frame, suite.planned, contract.id)
-        with connect() as connection:
-            told, objections = disclosed(connection, contract, address, version)
-        checks += told
-        reasons += faults + objections
-    return Verdict(
-        product=contract.id,
-        model=contract.model,
-        delta_version=version,
-        contract_version=contract.version,
-        contract_digest=contract.digest,
-        rows=rows,
-        checks=checks,
-        reasons=tuple(reasons),
-        audited_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    done = Audited(
+        Verdict(
+            product=contract.id,
+            model=contract.model,
+            delta_version=scope.version,
+            contract_version=contract.version,
+            contract_digest=contract.digest,
+            rows=0,
+            checks=(),
+            reasons=tuple(reasons),
+            audited_at=now.isoformat(timespec="seconds"),
+            table_id=scope.table_id,
+        )
     )
+    if missing:
+        return done
+    with tempfile.TemporaryDirectory(prefix="audit-") as spill, connect() as connection:
+        connection.execute(f"set temp_directory = {literal(spill)}")
+        if settings:
+            base = passed_before(settings, contract, scope.version, scope.table_id)
+            rows_planned = [one for one in suite.planned if is_row_check(one)]
+            if base and can_carry(base, rows_planned):
+                scope = since(scope, base)
+        return _look(connection, contract, scope, suite, settings, now, done)
 
 
-def run(
-    frame: pd.DataFrame, planned: Sequence[Planned], name: str
-) -> tuple[tuple[Check, ...], list[str]]:
-    """Run expectations on a frame.
+def _look(
+    connection: duckdb.DuckDBPyConnection,
+    contract: ProductContract,
+    scope: Scope,
+    suite: Suite,
+    settings: Settings | None,
+    now: datetime,
+    done: Audited,
+) -> Audited:
+    """Look at what is to be looked at, and add what was found to a verdict."""
+    ((rows,),) = connection.execute(f"select count(*) from {scope.relation}").fetchall()
+    reasons = list(done.verdict.reasons)
+    if rows == 0:
+        reasons.append("the table is empty")
+    single = [one for one in suite.planned if is_row_check(one)]
+    checks, faults = check_rows(connection, scope, single, rows)
+    of_table, more = check_table([one for one in suite.planned if not is_row_check(one)], rows)
+    keys = check_keys(connection, scope, single)
+    told, objections = disclosed(connection, contract, scope, rows)
+    time = time_of(connection, scope.relation, contract.publication.time_column)
+    periods = periods_of(connection, scope, time)
+    usual, days, gone = _history(connection, contract, scope, time, periods, settings, now)
+    checks = (*checks, *of_table, *keys, *usual, *told)
+    reasons += faults + more + objections
+    reasons += [_said(check) for check in (*keys, *usual) if _is_against(check)]
+    verdict = replace(done.verdict, rows=rows, checks=checks, reasons=tuple(reasons))
+    return Audited(verdict, days, gone)
 
-    Args:
-        frame: The rows; pandas' default types (`benchmarks/audit_frames.py` says why).
-        planned: The expectations.
-        name: Name of the suite.
 
-    Returns:
-        One check for each evaluated expectation, and the reasons against a release.
-    """
-    if not planned:
-        return (), []
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    definition = (
-        context.data_sources.add_pandas(name)
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe(name)
+def _history(
+    connection: duckdb.DuckDBPyConnection,
+    contract: ProductContract,
+    scope: Scope,
+    time: Time,
+    periods: Periods,
+    settings: Settings | None,
+    now: datetime,
+) -> tuple[tuple[Check, ...], tuple[Day, ...], frozenset[date]]:
+    """Hold a version against the product's history, and tell what is to be kept of it."""
+    past = kept.NONE
+    if settings:
+        first = min(periods.touched, default=None)
+        past = kept.history_of(connection, settings, contract, scope.version, first, now)
+    exceptions = contract.exceptional_days
+    if not contract.tells_time:
+        # Rows of what is now: their times move on, and no day is like another.
+        return check_periods(periods, past.dates, now.date(), is_history=False), (), frozenset()
+    checks = check_periods(
+        periods,
+        past.dates,
+        now.date(),
+        kept_from=kept.kept_from(contract.retention_s, periods.last),
+        exceptions=exceptions,
     )
-    suite = ExpectationSuite(name=name, expectations=[item.expectation for item in planned])
-    batch = definition.get_batch({"dataframe": frame})
-    results = batch.validate(suite, result_format="SUMMARY").results
-    if len(results) != len(planned):
-        return (), [f"{len(planned)} checks were planned, {len(results)} were made"]
-    paired = _pair(planned, results)
-    if len(paired) != len(planned):
-        return (), [f"only {len(paired)} of {len(planned)} planned checks were made"]
-    checks = tuple(_check(item, result) for item, result in paired)
-    raised = [
-        f"the check '{item.expected}' on {item.column or 'the table'} could not be made: {error}"
-        for item, result in paired
-        if (error := _exception(result))
-    ]
-    failed = [
-        f"{check.column or 'table'}: expected {check.expected}, found {check.observed}"
-        for check, (_, result) in zip(checks, paired, strict=True)
-        if not check.passed and check.severity == "critical" and not _exception(result)
-    ]
-    return checks, raised + failed
+    if not settings:
+        return checks, (), frozenset()
+    names = [column.name for column in contract.columns]
+    days = profile(connection, scope, time, names, periods, past.pending)
+    judged = to_judge(days, past)
+    checks += check_days(judged, past, exceptions)
+    checks += (check_freshness(periods.newest, past.lags, now),)
+    new = tuple(one for day, one in days.items() if not one.complete or day in judged)
+    return checks, new, past.dates - set(periods.days)
 
 
-def _frame(address: Path, version: int, columns: Sequence[str]) -> pd.DataFrame:
-    chosen = ", ".join(identifier(name) for name in columns)
-    with connect() as connection:
-        query = f"select {chosen} from {delta_scan(address, version)}"
-        frame: pd.DataFrame = connection.execute(query).to_arrow_table().to_pandas()
-    return frame
+def _is_against(check: Check) -> bool:
+    return not check.passed and check.severity == "critical"
 
 
-def _pair(
-    planned: Sequence[Planned], results: Sequence[ExpectationValidationResult]
-) -> list[tuple[Planned, ExpectationValidationResult]]:
-    """Match results to what was planned by content; their order is not promised."""
-    left = list(results)
-    pairs = []
-    for item in planned:
-        wanted = identity(item.expectation.configuration)
-        found = next((r for r in left if identity(r.expectation_config) == wanted), None)
-        if found is not None:
-            left.remove(found)
-            pairs.append((item, found))
-    return pairs
-
-
-def _check(item: Planned, result: ExpectationValidationResult) -> Check:
-    outcome = result.result or {}
-    unexpected = int(outcome.get("unexpected_count") or 0)
-    observed = outcome.get("observed_value")
-    if observed is not None:
-        found = str(observed)
-    else:
-        found = f"{unexpected:,} of {outcome.get('element_count', 0):,} rows break it"
-    return Check(
-        expectation=item.expectation.configuration.type,
-        column=item.column,
-        severity=item.severity,
-        passed=bool(result.success) and not _exception(result),
-        expected=item.expected,
-        observed=found,
-        unexpected=unexpected,
-    )
-
-
-def _exception(result: ExpectationValidationResult) -> str | None:
-    """The first exception of an expectation; metrics may each have one of their own."""
-    info = result.exception_info or {}
-    entries = [info] if "raised_exception" in info else list(info.values())
-    for entry in entries:
-        if isinstance(entry, dict) and entry.get("raised_exception"):
-            return str(entry.get("exception_message") or "unknown error").splitlines()[0]
-    return None
+def _said(check: Check) -> str:
+    return f"{check.column or 'table'}: expected {check.expected}, found {check.observed}"

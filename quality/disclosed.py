@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, Literal
 
 import duckdb
 
 from lakehouse.contracts import ProductContract
-from lakehouse.duck import delta_scan, identifier
+from lakehouse.duck import identifier
 from lakehouse.verdicts import Check
 from quality.disclosure import Hit, scan
 from quality.disclosure.kinds import KINDS
+from quality.scope import Scope
 
 EXPECTATION: Final = "nothing_disclosed"
 """What these checks are called beside those of Great Expectations."""
 
 
+SMALL: Final = 2_000_000
+"""Rows up to which a version is always scanned whole: what tells of somebody may be told by few
+rows of many days, and only all of them together show it."""
+
+
 def disclosed(
-    connection: duckdb.DuckDBPyConnection, contract: ProductContract, address: Path, version: int
+    connection: duckdb.DuckDBPyConnection, contract: ProductContract, scope: Scope, rows: int
 ) -> tuple[tuple[Check, ...], list[str]]:
     """Look through the promised columns of a version for what tells of a person or a home.
 
     What a contract accepts in a column is told and stops nothing; nor does anything where the
     product is classified as personal data, for the receivers that may have them.
+
+    Args:
+        connection: What can read the table.
+        contract: The product.
+        scope: What to look at of a large version; what earlier audits found in the rest of it is
+            told again.
+        rows: Rows of the version.
 
     Returns:
         A check for each finding, or one that says that there is none; and the reasons against a
@@ -38,9 +50,11 @@ def disclosed(
         if kind not in KINDS
     ]
     chosen = ", ".join(identifier(column.name) for column in contract.columns)
+    is_part = rows > SMALL and not scope.is_whole
+    where = scope.among(scope.looked_at) if is_part else "true"
     found = scan(
         connection,
-        f"select {chosen} from {delta_scan(address, version)}",
+        f"select {chosen} from {scope.relation} where {where}",
         contract.columns,
         least_m=contract.publication.place_precision_m,
         accepted={column.name: column.may_hold for column in contract.columns},  # type: ignore[misc]
@@ -53,6 +67,15 @@ def disclosed(
         *_told(found.accepted, "warning", passed=True),
         *_told(found.doubtful, "warning", passed=True),
     ]
+    if is_part and scope.base:
+        now = {(one.column, one.expected) for one in checks}
+        checks += [
+            one
+            for one in scope.base.checks
+            if one.expectation == EXPECTATION
+            and one.column
+            and (one.column, one.expected) not in now
+        ]
     if severity == "critical":
         reasons += [hit.said_en for hit in found.hits]
     if not found.hits:

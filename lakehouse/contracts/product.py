@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -28,6 +29,10 @@ Frequency = Literal[
     "NEVER",
 ]  # fmt: skip
 """Update frequencies of DCAT-AP-SE; hourly data is UPDATE_CONT, the list has no HOURLY."""
+
+
+_PROPERTIES: Final = ("publication", "classification", "statistics", "exceptions")
+"""Custom properties of a whole contract."""
 
 
 class Text(Frozen):
@@ -104,6 +109,26 @@ class Statistics(Frozen):
     totals_withheld: bool
 
 
+class Occasion(Frozen):
+    """Days of a product that are known to be out of the ordinary, such as an outage.
+
+    Attributes:
+        first: The first of them, UTC.
+        last: The last of them.
+        why: What happened.
+    """
+
+    first: date
+    last: date
+    why: Text
+
+
+class Exceptions(Frozen):
+    """All of them; no audit takes them for errors, or for what is usual."""
+
+    occasions: tuple[Occasion, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """One ODCS quality rule: a library metric on a column, or on the whole table (column None).
@@ -148,6 +173,7 @@ class ProductContract:
         classification: As the contract says of the whole; None if nobody has classified it.
         statistics: How numbers about people are protected; None if there are none.
         retention_s: How long its rows are kept, in seconds; None for good.
+        occasions: Days that are out of the ordinary.
     """
 
     id: str
@@ -164,6 +190,24 @@ class ProductContract:
     classification: Classification | None
     statistics: Statistics | None
     retention_s: int | None
+    occasions: tuple[Occasion, ...] = ()
+
+    @property
+    def exceptional_days(self) -> frozenset[date]:
+        """The days of all occasions."""
+        return frozenset(
+            one.first + timedelta(days=number)
+            for one in self.occasions
+            for number in range((one.last - one.first).days + 1)
+        )
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether its rows are of times that stay what they were, as a time in the key says."""
+        return any(
+            column.is_key and column.logical_type in ("timestamp", "date")
+            for column in self.columns
+        )
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -195,12 +239,18 @@ def load_product(path: Path) -> ProductContract:
         classification=document.optional("classification", Classification),
         statistics=document.optional("statistics", Statistics),
         retention_s=promised_s(document, "retention"),
+        occasions=_occasions(document),
     )
     problems = list(_problems(contract))
-    problems += document.unknown_properties(("publication", "classification", "statistics"))
+    problems += document.unknown_properties(_PROPERTIES)
     if problems:
         raise ContractError.of(problems)
     return contract
+
+
+def _occasions(document: Document) -> tuple[Occasion, ...]:
+    told = document.optional("exceptions", Exceptions)
+    return told.occasions if told else ()
 
 
 def _columns(document: Document, table: Mapping[str, Any]) -> Iterator[ProductColumn]:
@@ -241,6 +291,13 @@ def _quality(table: Mapping[str, Any]) -> Iterator[Quality]:
 
 def _problems(contract: ProductContract) -> Iterator[Problem]:
     path = contract.path
+    for occasion in contract.occasions:
+        if occasion.last < occasion.first:
+            yield Problem(
+                f"{path}: customProperties.exceptions",
+                f"{occasion.last} is before {occasion.first}",
+                "Give the first day and the last.",
+            )
     names = [column.name for column in contract.columns]
     if not re.match(IDENTIFIER, contract.id) or path.stem != contract.id:
         yield Problem(f"{path}: id", f"'{contract.id}' is not the file's name", "Make them equal.")

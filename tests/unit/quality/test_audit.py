@@ -17,8 +17,11 @@ from lakehouse import delta, tables
 from lakehouse.contracts.product import Quality, load_product
 from lakehouse.errors import LakeError
 from lakehouse.verdicts import Verdict, load_verdict
-from quality import audit_product
-from quality.audit import judge, run
+from quality import audit_product, disclosed
+from quality.audit import judge
+from quality.days import FRESHNESS, ROWS, VALUES
+from quality.expectations import Runner, Uncounted
+from quality.periods import AHEAD, GAP, LOST, TIMED
 from quality.suite import Planned, Suite, suite_of
 from tests.unit.publishing.lake import METERS, OTHER, PRODUCT, air_rows, meter_rows
 
@@ -49,7 +52,14 @@ def test_sound_rows_pass(settings, product, write_gold):
     assert verdict.passed
     assert verdict.reasons == ()
     assert verdict.rows == 48
-    assert len(verdict.checks) == len(suite_of(product).planned) + 1  # the disclosure scan
+    planned = {one.expectation.configuration.type for one in suite_of(product).planned}
+    assert len([one for one in verdict.checks if one.expectation in planned]) == len(
+        suite_of(product).planned
+    )
+    assert {one.expectation for one in verdict.checks} - planned == {
+        *(LOST, GAP, TIMED, AHEAD, ROWS, VALUES, FRESHNESS),
+        disclosed.EXPECTATION,
+    }
     assert load_verdict(settings, product, verdict.delta_version) == verdict
 
 
@@ -155,12 +165,10 @@ def test_fewer_results_than_planned_do_not_pass(monkeypatch, lose, reason):
         return validation
 
     monkeypatch.setattr(Batch, "validate", forgetful)
-    planned = [
-        Planned(gxe.ExpectColumnValuesToNotBeNull(column=name), name, "critical", "never empty")
-        for name in "ab"
-    ]
+    planned = [gxe.ExpectColumnValuesToNotBeNull(column=name) for name in "ab"]
     frame = pd.DataFrame({"a": [1], "b": [2]})
-    assert run(frame, planned, "forgetful") == ((), [reason])
+    with pytest.raises(Uncounted, match=reason):
+        Runner().results(frame, planned)
 
 
 def test_a_verdict_is_for_one_version_and_one_contract(settings, contracts, write_gold, tmp_path):
