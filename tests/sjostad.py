@@ -19,8 +19,10 @@ from subprocess import CompletedProcess, run
 from types import ModuleType
 from unittest import mock
 
+from rich.console import Console
+
 from lakehouse.settings import PROJECT
-from orchestration import cli
+from orchestration import cli, report
 
 
 def environment(home: Path, variables: dict[str, str]) -> dict[str, str]:
@@ -62,6 +64,9 @@ def sjostad(
             warnings.catch_warnings(),
         ):
             stack.enter_context(change)
+        # A console takes its width when it is made, and another test may have made this one.
+        stack.enter_context(mock.patch.object(report, "out", Console()))
+        stack.enter_context(mock.patch.object(report, "_err", Console(stderr=True)))
         warnings.simplefilter("ignore")  # only pytest makes errors of them
         code = _exit_code()
     return CompletedProcess(command, code, out.getvalue(), err.getvalue())

@@ -13,7 +13,7 @@ from lakehouse import delta, delta_log, tables
 from lakehouse.contracts.product import Quality
 from lakehouse.duck import connect, delta_scan
 from lakehouse.verdicts import Check, load_verdict, passed_before, save_verdict
-from quality import audit_product, rows
+from quality import audit_product, disclosed, rows
 from quality.audit import judge
 from quality.days import FRESHNESS, ROWS, VALUES
 from quality.scope import since, whole
@@ -249,3 +249,27 @@ def test_a_day_that_was_cut_short_is_judged_when_another_comes(settings, product
     (found,) = [one for one in verdict.checks if one.expectation == ROWS]
     assert not verdict.passed
     assert cut.isoformat() in found.observed
+
+
+def test_of_a_large_version_what_changed_is_scanned_and_the_rest_told_again(
+    settings, product, frames, monkeypatch
+):
+    monkeypatch.setattr(disclosed, "SMALL", 0)
+    columns = tuple(
+        replace(one, may_hold=("email",)) if one.name == "district" else one
+        for one in product.columns
+    )
+    product = replace(product, columns=columns)
+    mail = "anna.andersson@example.se"
+    frames[DATES[1]] = frames[DATES[1]].assign(district=mail)
+    put(settings, frames)
+    assert audit_product(settings, product, at(DATES[-1])).passed
+    put(settings, {DATES[2]: frames[DATES[2]].assign(station_name=mail)})
+    verdict = audit_product(settings, product, at(DATES[-1], 9))
+    told = {
+        (one.column, one.passed)
+        for one in verdict.checks
+        if one.expectation == disclosed.EXPECTATION
+    }
+    assert told == {("station_name", False), ("district", True)}
+    assert not verdict.passed
