@@ -139,8 +139,8 @@ def check_periods(
         today: The day of the audit, UTC.
         kept_from: First day of the time for which rows are kept; earlier ones may go.
         exceptions: Days of which the contract says that they are out of the ordinary.
-        is_history: Whether the rows stay what they were; of a table of the present only the times
-            themselves are looked at.
+        is_history: Whether the rows stay what they were. A table of the present is only asked for
+            rows of the future: where nothing was heard yet, there is no time.
     """
     present = set(periods.days)
     first, last = min(present, default=None), max(present, default=None)
@@ -156,20 +156,18 @@ def check_periods(
     # Who has never been audited has no history: a day without rows may be how it was.
     gaps = missing - known - lost
     ahead = {day: rows for day, rows in periods.days.items() if day > today + _ONE_DAY}
-    of_times = (
+    of_the_future = Check(
+        AHEAD, None, "critical", not ahead, f"no row after {today + _ONE_DAY}",
+        f"{sum(ahead.values()):,} rows{_named(ahead)}", sum(ahead.values()),
+    )  # fmt: skip
+    if not is_history:
+        return (of_the_future,)
+    return (
         Check(
             TIMED, None, "critical", not periods.without_time, "every row has a time",
             f"{periods.without_time:,} rows without", periods.without_time,
         ),
-        Check(
-            AHEAD, None, "critical", not ahead, f"no row after {today + _ONE_DAY}",
-            f"{sum(ahead.values()):,} rows{_named(ahead)}", sum(ahead.values()),
-        ),
-    )  # fmt: skip
-    if not is_history:
-        return of_times
-    return (
-        *of_times,
+        of_the_future,
         Check(
             LOST, None, "critical", not lost, "every day that was there before",
             f"{len(lost):,} days lost{_named(lost)}",
