@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from lakehouse import delta
@@ -22,8 +22,10 @@ CURTAIN = datetime(2025, 1, 1, tzinfo=UTC)
 AFTER = (NEW_YEAR, CURTAIN, NEW_YEAR + timedelta(days=3))
 QUARTER = timedelta(minutes=15)
 CUTS = int(os.environ.get("SJOSTAD_CUTS", "9"))
-"""Deliveries at least that are built one after the other, before everything is built anew."""
+"""Deliveries at least that are built one after the other, in shares that are tests of their own."""
 DELIVERIES_AT_LEAST = 3
+EXAMPLES = 3
+"""Lakes of a share, each of which takes its deliveries and is then held against a full refresh."""
 
 
 def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -74,23 +76,29 @@ deliveries = st.lists(
 )
 
 
-@settings(
-    max_examples=max(1, CUTS // DELIVERIES_AT_LEAST),
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],  # shrinking would take many minutes
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(batches=deliveries)
-def test_any_deliveries_in_any_order_give_the_rows_of_a_full_refresh(built, tmp_path, batches):
+@pytest.mark.parametrize("share", range(max(1, -(-CUTS // (EXAMPLES * DELIVERIES_AT_LEAST)))))
+def test_any_deliveries_in_any_order_give_the_rows_of_a_full_refresh(built, tmp_path, share):
     """Late, repeated and corrected rows, before and after go-live, over three years."""
     home = tmp_path / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(built.settings.home, home)
-    lake = Lake(replace(built.settings, home=home))
-    for source_id, rows in batches:
-        lake.land(source_id, rows)
-        lake.build(*PRODUCTS)
-    require_same_as_full_refresh(lake)
+
+    @seed(share)
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        phases=[Phase.generate],  # shrinking would take many minutes
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(batches=deliveries)
+    def gives_the_rows_of_a_full_refresh(batches):
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(built.settings.home, home)
+        lake = Lake(replace(built.settings, home=home))
+        for source_id, rows in batches:
+            lake.land(source_id, rows)
+            lake.build(*PRODUCTS)
+        require_same_as_full_refresh(lake)
+
+    gives_the_rows_of_a_full_refresh()
 
 
 # --- only what is new ----------------------------------------------------------------------
