@@ -50,7 +50,7 @@ def approval_scope(facts: Facts) -> Answer | None:
             f"Beslutet omfattar inte kolumnerna {added}.",
             f"The decision does not cover the columns {added}.",
         )
-    levels = str(facts.classification.levels) if facts.classification else "saknas"
+    levels = str(facts.classification.levels) if facts.classification else "–"
     if levels != made.classification or facts.has_personal_data != made.personal_data:
         return Answer(
             False,

@@ -36,14 +36,14 @@ def origins_classified(facts: Facts) -> Answer:
 
 
 def fit_for_the_lake(facts: Facts) -> Answer:
-    found: list[tuple[str, int]] = [(name or "produkten", one.k) for name, one in facts.classified]
-    found += [(name, levels.k) for name, levels in facts.columns if levels]
-    secret = ", ".join(f"{name} (K{k})" for name, k in found if k >= 3)
-    if secret:
+    sv, en = facts.named(lambda one: one.k >= 3)
+    columns = ", ".join(name for name, levels in facts.columns if levels and levels.k >= 3)
+    if sv or columns:
+        swedish, english = (", ".join(filter(None, (told, columns))) for told in (sv, en))
         return Answer(
             False,
-            f"Får inte finnas i den gemensamma datasjön: {secret}.",
-            f"May not stand in the shared lakehouse: {secret}.",
+            f"Klassat K3 eller högre, så det får inte finnas i den gemensamma datasjön: {swedish}.",
+            f"Classified K3 or higher, so it may not stand in the shared lakehouse: {english}.",
         )
     return Answer(True, "Inget är klassat K3 eller högre.", "Nothing is classified K3 or higher.")
 
@@ -83,14 +83,14 @@ def origins_confidentiality(facts: Facts) -> Answer:
 
 
 def secrecy(facts: Facts) -> Answer | None:
-    secret = [(name, one.secrecy) for name, one in facts.classified if one.secrecy]
-    if not secret:
+    sv, en = facts.named(lambda one: one.secrecy)
+    if not sv:
         return None
-    told = "; ".join(f"{name or 'produkten'}: {what}" for name, what in secret)
+    laws = "; ".join(sorted({one.secrecy for _, one in facts.classified if one.secrecy}))
     if facts.audience != "restricted":
         return Answer(
             False,
-            f"Sekretess ({told}): får bara lämnas till namngivna mottagare.",
-            f"Secrecy ({told}): for named receivers only.",
+            f"Sekretess ({sv}; {laws}): får bara lämnas till namngivna mottagare.",
+            f"Secrecy ({en}; {laws}): for named receivers only.",
         )
-    return Answer(True, f"Sekretess iakttas ({told}).", f"Secrecy is kept ({told}).")
+    return Answer(True, f"Sekretess iakttas ({sv}; {laws}).", f"Secrecy is kept ({en}; {laws}).")

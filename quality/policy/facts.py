@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -94,6 +94,14 @@ class Facts:
             *((one.name, one.classification) for one in self.origins),
         ]
         return tuple((name, found) for name, found in named if found)
+
+    def named(self, chosen: Callable[[Classification], object]) -> tuple[str, str]:
+        """What a choice falls on, named in Swedish and in English; empty texts for nothing."""
+        names = [name for name, found in self.classified if chosen(found)]
+        return (
+            ", ".join(name or "produkten" for name in names),
+            ", ".join(name or "the product" for name in names),
+        )
 
     @property
     def k(self) -> int:

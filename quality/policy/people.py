@@ -44,30 +44,28 @@ def personal_data(facts: Facts) -> Answer | None:
 
 
 def special_category(facts: Facts) -> Answer | None:
-    special = [name or "produkten" for name, one in facts.classified if one.special_category]
-    if not special:
+    sv, en = facts.named(lambda one: one.special_category)
+    if not sv:
         return None
-    told = ", ".join(special)
     if facts.audience != "restricted":
         return Answer(
             False,
-            f"Känsliga personuppgifter ({told}) delas aldrig, inte heller som statistik.",
-            f"Special categories of personal data ({told}) are never shared, nor as statistics.",
+            f"Känsliga personuppgifter ({sv}) delas aldrig, inte heller som statistik.",
+            f"Special categories of personal data ({en}) are never shared, nor as statistics.",
         )
-    return Answer(True, f"Känsliga personuppgifter ({told}) begränsas.", f"Restricted: {told}.")
+    return Answer(
+        True,
+        f"Känsliga personuppgifter ({sv}) lämnas bara till namngivna mottagare.",
+        f"Special categories of personal data ({en}) are for named receivers only.",
+    )
 
 
 def legal_basis(facts: Facts) -> Answer | None:
     if not facts.is_about_people:
         return None
-    lacking = [
-        name or "produkten"
-        for name, one in facts.classified
-        if one.personal_data and not (one.legal_basis or "").strip()
-    ]
-    if lacking:
-        told = ", ".join(lacking)
-        return Answer(False, f"Rättslig grund saknas: {told}.", f"No legal basis is told: {told}.")
+    sv, en = facts.named(lambda one: one.personal_data and not (one.legal_basis or "").strip())
+    if sv:
+        return Answer(False, f"Rättslig grund saknas: {sv}.", f"No legal basis is told: {en}.")
     return Answer(True, "Rättslig grund är angiven.", "The legal basis is told.")
 
 
