@@ -21,10 +21,10 @@ from typing import Final
 from ingestion.deliveries import Landed, Offer
 from lakehouse.errors import DeliveryRefused, Problem
 from lakehouse.flushing import flush
+from lakehouse.landing_zone import ERASED, address, is_erased
 from lakehouse.settings import Settings
 
 _CHUNK: Final = 1 << 20
-_ERASED: Final = ".erased"
 
 
 class WasErased(DeliveryRefused):
@@ -55,28 +55,6 @@ def _opened(path: Path) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def address(settings: Settings, source_id: str, sha256: str) -> Path:
-    """Where a delivery's bytes lie once landed."""
-    return settings.landed(source_id, sha256)
-
-
-def at_hand(settings: Settings, source_id: str, sha256: str) -> Path | None:
-    """Where the bytes of a delivery lie, or what an erasure has left of them; None if nothing."""
-    path = address(settings, source_id, sha256)
-    while (erased := path.with_name(path.name + _ERASED)).is_file():
-        rest = erased.read_text(encoding="ascii").strip()
-        if not rest:
-            return None
-        path = address(settings, source_id, rest)
-    return path
-
-
-def is_erased(settings: Settings, source_id: str, sha256: str) -> bool:
-    """Whether something of a delivery's bytes was erased."""
-    path = address(settings, source_id, sha256)
-    return path.with_name(path.name + _ERASED).is_file()
-
-
 def erase(settings: Settings, source_id: str, sha256: str, rest: Path | None) -> None:
     """Remove landed bytes for good, and keep in their place what is left of them.
 
@@ -100,7 +78,7 @@ def erase(settings: Settings, source_id: str, sha256: str, rest: Path | None) ->
         flush(rest)
         os.replace(rest, target)
         flush(target.parent)
-    erased = path.with_name(path.name + _ERASED)
+    erased = path.with_name(path.name + ERASED)
     fresh = path.with_name(path.name + ".erasing")
     fresh.write_text(left, encoding="ascii")
     flush(fresh)
@@ -113,7 +91,7 @@ def erase(settings: Settings, source_id: str, sha256: str, rest: Path | None) ->
 def files(settings: Settings, source_id: str) -> list[Path]:
     """All landed bytes of a source, and what a crash may have left of some; no marks of erasure."""
     found = (settings.landing / source_id).rglob("*")
-    return sorted(path for path in found if path.is_file() and path.suffix != _ERASED)
+    return sorted(path for path in found if path.is_file() and path.suffix != ERASED)
 
 
 def land(settings: Settings, source_id: str, offer: Offer) -> Landed:

@@ -22,7 +22,7 @@ from ingestion.fetching import Fetch
 from ingestion.protocols import PROTOCOLS
 from ingestion.protocols.sql_days import ByDay, Counts, Days
 from ingestion.source import ingest_source, require_known
-from lakehouse import data_files, delta, tables
+from lakehouse import data_files, delta, landing_zone, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect, delta_scan, literal
 from lakehouse.errors import ContractError, Problem
@@ -236,7 +236,7 @@ def _held(
         group by _delivery"""
     ).fetchall()
     for delivery, rows in held:
-        page = landing.address(settings, contract.id, delivery)
+        page = landing_zone.address(settings, contract.id, delivery)
         if not page.is_file():
             continue
         counted = connection.execute(

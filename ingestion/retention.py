@@ -26,7 +26,7 @@ from deltalake.transaction import RemoveAction
 from ingestion import accounts, landing, quarantine
 from ingestion.batches.rules import FUTURE_MINUTES, KEPT_FROM, PAST
 from ingestion.erasing import delivered
-from lakehouse import compaction, data_files, delta, erasure, tables
+from lakehouse import compaction, data_files, delta, erasure, landing_zone, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.duck import connect, literal
 from lakehouse.locks import exclusive
@@ -173,7 +173,7 @@ def _landed(settings: Settings, contract: SourceContract, first: date) -> int:
     done = 0
     for line in accounts.lines(settings, contract.id, ("delivery", "name", "received_at")):
         sha256 = line["delivery"]
-        path = landing.at_hand(settings, contract.id, sha256) if sha256 else None
+        path = landing_zone.at_hand(settings, contract.id, sha256) if sha256 else None
         if path is None or not path.is_file() or any(held.get(sha256, (0, 0))):
             continue
         received = datetime.fromisoformat(line["received_at"])

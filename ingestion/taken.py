@@ -8,8 +8,8 @@ from datetime import datetime
 from ingestion import accounts
 from ingestion.accounts import Line
 from ingestion.deliveries import Landed, Offer
-from ingestion.landing import address, at_hand
 from lakehouse.errors import LakeError, Problem
+from lakehouse.landing_zone import address, at_hand
 from lakehouse.settings import Settings
 
 

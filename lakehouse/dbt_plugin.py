@@ -100,11 +100,8 @@ def _register_bronze(
             "insert into lake.upstream values (?, ?, ?)",
             [f"bronze.{source_id}", source_id, reached.get("batch", 0)],
         )
-        digest = reference.mapping_digest(source, contracts.vocabulary)
-        # Rows of a source that has been built anew stand for all rows before, as those of
-        # another mapping do.
-        rebuilt = f".{reached['anew']}" if "anew" in reached else ""
-        connection.execute("insert into lake.mapping values (?, ?)", [source_id, digest + rebuilt])
+        digest = reference.mapping_digest(source, contracts.vocabulary, reached.get("anew"))
+        connection.execute("insert into lake.mapping values (?, ?)", [source_id, digest])
         parts.append(f"select {duck.literal(source_id)} as source_id, * from bronze.{name}")
     connection.execute(f"create view bronze.telemetry as {' union all by name '.join(parts)}")
 

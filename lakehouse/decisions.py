@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from lakehouse.contracts import Contracts, ProductContract
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 
 
@@ -82,27 +83,21 @@ def inputs_of(contracts: Contracts, contract: ProductContract) -> str:
 
     So a decision made before a source was classified higher, or an approval taken back, is none.
     """
-    known = contracts.sources
+    known, sources = contracts.sources, sorted(contract.publication.sources)
     approval = contracts.approval(contract.id)
     content = [
         contract.digest,
-        [[name, known[name].digest if name in known else None] for name in _sources(contract)],
+        [[name, known[name].digest if name in known else None] for name in sources],
         approval.model_dump(mode="json") if approval else None,
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sources(contract: ProductContract) -> list[str]:
-    return sorted(contract.publication.sources)
 
 
 def save_decision(settings: Settings, decision: Decision) -> Path:
     """Keep a decision; an earlier one of the same product, version and inputs is replaced."""
     path = _path(settings, decision.product, decision.delta_version, decision.inputs)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(decision), ensure_ascii=False, indent=2), encoding="utf-8")
-    os.replace(fresh, path)
+    write_whole(path, json.dumps(asdict(decision), ensure_ascii=False, indent=2).encode())
     return path
 
 
@@ -124,7 +119,7 @@ def load_decision(
     return found if is_of else None
 
 
-def decision_from(data: dict[str, Any]) -> Decision:
+def decision_from(data: Mapping[str, Any]) -> Decision:
     """A decision from its JSON."""
     outcomes = tuple(Outcome(**outcome) for outcome in data["outcomes"])
     return Decision(**{**data, "outcomes": outcomes})

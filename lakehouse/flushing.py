@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,6 +25,15 @@ def flush_commit(address: Path, version: int) -> None:
     for path in delta_log.checkpoint_files(address, version):
         flush(path)
     flush(delta_log.folder(address))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside, flush it and put it in place of what was there."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    fresh.write_bytes(content)
+    flush(fresh)
+    os.replace(fresh, path)
+    flush(path.parent)
 
 
 def flush(path: Path) -> None:

@@ -151,10 +151,14 @@ def write_reference(settings: Settings, contracts: Contracts) -> dict[str, delta
     return commits
 
 
-def mapping_digest(source: SourceContract, vocabulary: Vocabulary) -> str:
+def mapping_digest(
+    source: SourceContract, vocabulary: Vocabulary, rebuilt: int | None = None
+) -> str:
     """What decides how a source's rows become observations: mapping, units and sharing.
 
-    When it changes, the source's history must be read again under the new mapping.
+    When it changes, the source's history must be read again under the new mapping. Rows of a source
+    that has been built anew (mark `anew` of bronze) stand for all rows before, as those of another
+    mapping do.
     """
     content = [
         [
@@ -169,7 +173,8 @@ def mapping_digest(source: SourceContract, vocabulary: Vocabulary) -> str:
         ],
         source.classification.is_shareable,
     ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return digest if rebuilt is None else f"{digest}.{rebuilt}"
 
 
 def _vocabulary(contracts: Contracts, name: str) -> pa.Table:

@@ -117,10 +117,6 @@ class Settings:
         """Raw bytes by sha-256, kept for replay."""
         return self.home / "landing"
 
-    def landed(self, source_id: str, sha256: str) -> Path:
-        """Where the bytes of one delivery lie."""
-        return self.landing / source_id / sha256[:2] / sha256
-
     @property
     def lake(self) -> Path:
         """The Delta tables."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lakehouse import sshsig
 from lakehouse.errors import Problem, SettingsError, SignatureRefused
-from lakehouse.flushing import flush
+from lakehouse.flushing import write_whole
 from lakehouse.keys import make_once, read_secret, secret_made_once
 from lakehouse.settings import PROJECT, Settings
 
@@ -190,15 +188,6 @@ def line_of(key: bytes, principal: str = PRINCIPAL) -> str:
     """The line of allowed_signers for a public key, as citizens and other cities get it."""
     blob = base64.b64encode(sshsig.public_blob(key)).decode()
     return f'{principal} namespaces="{NAMESPACE}" {sshsig.KEY_TYPE.decode()} {blob}'
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside, flush it and put it in place of what was there."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    fresh.write_bytes(content)
-    flush(fresh)
-    os.replace(fresh, path)
-    flush(path.parent)
 
 
 def _trusted(place: str, line: str) -> TrustedKey:

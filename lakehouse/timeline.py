@@ -67,6 +67,11 @@ def stretch_table(zone: str) -> pa.Table:
     )
 
 
+def city_today() -> date:
+    """The date in Stockholm, by which decisions begin and end."""
+    return datetime.now(ZoneInfo("Europe/Stockholm")).date()
+
+
 def partition_date(day: date, daily_from: date) -> date:
     """The partition of a UTC day: itself from go-live on, before that 1 January of its year."""
     return day if day >= daily_from else date(day.year, 1, 1)

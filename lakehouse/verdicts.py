@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from lakehouse import delta, tables
 from lakehouse.contracts import ProductContract
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 
 
@@ -92,9 +92,7 @@ def save_verdict(settings: Settings, verdict: Verdict) -> Path:
     """Keep a verdict; an earlier one of the same product, version and contract is replaced."""
     path = _path(settings, verdict.product, verdict.delta_version, verdict.contract_digest)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(verdict), ensure_ascii=False, indent=2), encoding="utf-8")
-    os.replace(fresh, path)
+    write_whole(path, json.dumps(asdict(verdict), ensure_ascii=False, indent=2).encode())
     return path
 
 
@@ -132,11 +130,14 @@ def verdict_digest(verdict: Verdict) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def verdict_from(data: Mapping[str, Any]) -> Verdict:
+    """A verdict from its JSON."""
+    checks = tuple(Check(**check) for check in data["checks"])
+    return Verdict(**{**data, "checks": checks, "reasons": tuple(data["reasons"])})
+
+
 def _read(path: Path) -> Verdict:
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    data["checks"] = tuple(Check(**check) for check in data["checks"])
-    data["reasons"] = tuple(data["reasons"])
-    return Verdict(**data)
+    return verdict_from(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _path(settings: Settings, product: str, delta_version: int, digest: str) -> Path:

@@ -78,8 +78,7 @@ def _of_mapping(
     if not delta.exists(silver):
         return
     bronze = delta.marks_of(tables.bronze(settings, source.id), ["anew"])
-    digest = reference.mapping_digest(source, contracts.vocabulary)
-    digest += f".{bronze['anew']}" if "anew" in bronze else ""
+    digest = reference.mapping_digest(source, contracts.vocabulary, bronze.get("anew"))
     turn, now = f"mapping.{source.id}", f"mapping.{source.id}.{digest}"
     held = delta.marks_of(silver, [turn, now])
     if held.get(now) is None or held[now] != held.get(turn, held[now]):

@@ -17,15 +17,17 @@ from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from orchestration import (
     erasing,
+    foretelling,
     gate,
     log,
     maintaining,
     onboarding,
+    proving,
     reconciling,
-    releases,
     report,
     spark,
     sql,
+    taking_back,
     workplace,
 )
 from orchestration.options import (
@@ -59,11 +61,11 @@ app.command()(erasing.erase)
 app.command()(gate.audit)
 app.command()(gate.check)
 app.command()(gate.approve)
-app.command()(releases.verify)
-app.command()(releases.trace)
-app.command()(releases.withdraw)
-app.command()(releases.rollback)
-app.command()(releases.reinstate)
+app.command()(proving.verify)
+app.command()(proving.trace)
+app.command()(taking_back.withdraw)
+app.command()(taking_back.rollback)
+app.command()(taking_back.reinstate)
 app.add_typer(onboarding.source_app, name="source")
 app.add_typer(log.log_app, name="log")
 
@@ -135,7 +137,7 @@ def publish(
     """
     settings, known = _lake(contracts, None, home)
     if dry_run:
-        releases.foretell(settings, known, as_json)
+        foretelling.foretell(settings, known, as_json)
     else:
         _jobs(settings, known, ("publishing", "portal"), as_json)
 

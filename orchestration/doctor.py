@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
+from lakehouse.timeline import city_today
 from orchestration.lake import open_lake
 from orchestration.models import MANIFEST
 
@@ -57,7 +58,7 @@ def examine(settings: Settings) -> list[Finding]:
             f"{len(contracts.sources)} sources, {len(contracts.products)} products",
         )
     )
-    findings += _approvals(contracts, datetime.now(UTC).date())
+    findings += _approvals(contracts, city_today())
     findings += _tables(settings)
     findings += _ledgers(settings, contracts)
     return findings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Final
 
 import typer
@@ -15,13 +15,12 @@ from lakehouse.contracts.approvals import Approval, Audited, write_approval
 from lakehouse.decisions import Decision
 from lakehouse.errors import Problem, ReleaseRefused, SettingsError
 from lakehouse.settings import Settings
+from lakehouse.timeline import city_today
 from lakehouse.verdicts import Verdict, newest_verdict, verdict_digest
 from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
 EXIT_FAILED: Final = 1
-
-_MARKS: Final = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
 
 
 def audit(
@@ -40,10 +39,7 @@ def audit(
 
     settings, known = lake(contracts, None, home)
     chosen = [known.product(name) for name in products or known.products]
-    found = [
-        (audit_product(settings, one), decide_product(settings, known, one, _today()))
-        for one in chosen
-    ]
+    found = [(audit_product(settings, one), decide_product(settings, known, one)) for one in chosen]
     if as_json:
         report.print_json(
             [
@@ -129,7 +125,7 @@ def approve(
     now = load_contracts(settings.contracts)
     objections = [
         outcome
-        for outcome in decide(facts_of(now, now.product(product), _today()))
+        for outcome in decide(facts_of(now, now.product(product), city_today()))
         if outcome.holds is False
     ]
     if objections:
@@ -199,15 +195,11 @@ def _approval(
 
 def _day(option: str, text: str | None) -> date:
     try:
-        return date.fromisoformat(text) if text else _today()
+        return date.fromisoformat(text) if text else city_today()
     except ValueError:
         raise SettingsError(
             Problem(option, f"'{text}' is no date", "Write a date such as 2026-09-24.")
         ) from None
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _print_verdict(verdict: Verdict) -> None:
@@ -233,5 +225,5 @@ def _print_decision(decision: Decision) -> None:
     )
     for outcome in decision.outcomes:
         if outcome.holds is not None:
-            table.add_row(_MARKS[outcome.holds], outcome.rule, outcome.sv)
+            table.add_row(report.MARKS[outcome.holds], outcome.rule, outcome.sv)
     report.out.print(table)

@@ -17,8 +17,8 @@ from lakehouse.audit_log import Action, Entry, Outcome
 from lakehouse.audit_log.lines import written
 from lakehouse.contracts import ProductContract
 from lakehouse.errors import Problem, SettingsError
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
-from lakehouse.signatures import write_whole
 from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
@@ -70,7 +69,7 @@ def sharing_check(
     def _sharing() -> dg.AssetCheckResult:
         from quality import decide_product
 
-        decision = decide_product(settings, contracts, product, datetime.now(UTC).date())
+        decision = decide_product(settings, contracts, product)
         _tell(settings, letters.of_sharing(settings, product, decision))
         objections = " ".join(outcome.en for outcome in decision.objections)
         return dg.AssetCheckResult(

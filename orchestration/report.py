@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # importing these would load Dagster before it is needed
 out = Console()
 _err = Console(stderr=True)
 
+MARKS: Final = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]–[/]"}
+"""How what came of something is shown: it holds, it does not, it is not asked."""
+
 _WORDS: Final = {
     "loading": "Reading contracts",
     "ingestion": "Taking deliveries",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Final
 
 from lakehouse.contracts import Contracts
 from lakehouse.contracts.product import Text, Words
 from lakehouse.settings import Settings
+from lakehouse.timeline import city_today
 from publishing import addresses
 from publishing.addresses import Addresses
 from publishing.manifest import (
@@ -111,7 +112,7 @@ def open_releases(settings: Settings, contracts: Contracts) -> tuple[Release, ..
     A release made while the product was not open is never among them: it has not been decided
     that those rows may be shown. Nor is a product whose decision was taken back or has run out.
     """
-    today = datetime.now(UTC).date()
+    today = city_today()
     found = (
         newest_release(settings, product.id)
         for product in contracts.products.values()
@@ -122,7 +123,7 @@ def open_releases(settings: Settings, contracts: Contracts) -> tuple[Release, ..
 
 def _is_approved(contracts: Contracts, product_id: str, today: date) -> bool:
     made = contracts.approval(product_id)
-    return made is not None and made.decided_on <= today.isoformat() <= made.valid_until
+    return made is not None and made.holds_on(today)
 
 
 def build_catalogue(

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 
 from lakehouse.contracts import ProductContract
 from lakehouse.decisions import Decision
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
-from lakehouse.signatures import write_whole
 from lakehouse.verdicts import Check, Verdict
 from publishing.explanations import meaning
 from publishing.release import newest_release

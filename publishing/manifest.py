@@ -21,7 +21,7 @@ from lakehouse.decisions import Decision, decision_from
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.signatures import SUFFIX
-from lakehouse.verdicts import Check, Verdict
+from lakehouse.verdicts import Verdict, verdict_from
 from publishing import changes
 from publishing.changes import Changes
 from publishing.withdrawals import standing
@@ -255,9 +255,6 @@ def from_manifest(data: Mapping[str, Any], folder: Path) -> Release:
     """A release from the content of its manifest."""
     period = data["period"]
     publisher = data["publisher"]
-    verdict = dict(data["verdict"])
-    verdict["checks"] = tuple(Check(**check) for check in verdict["checks"])
-    verdict["reasons"] = tuple(verdict["reasons"])
     return Release(
         product=str(data["product"]),
         number=int(data["number"]),
@@ -265,7 +262,7 @@ def from_manifest(data: Mapping[str, Any], folder: Path) -> Release:
         delta_version=int(data["delta_version"]),
         contract_version=str(data["contract"]["version"]),
         contract_digest=str(data["contract"]["digest"]),
-        verdict=Verdict(**verdict),
+        verdict=verdict_from(data["verdict"]),
         model=str(data["model"]),
         grain=str(data["grain"]),
         rows=int(data["rows"]),

@@ -88,8 +88,7 @@ def preview(settings: Settings, contracts: Contracts, product_id: str) -> Previe
 
 
 def _quality(before: Verdict | None, after: Verdict) -> tuple[Difference, ...]:
-    then = {} if before is None else _checks(before)
-    return _differences(then, _checks(after)) if before else ()
+    return _differences(_checks(before), _checks(after)) if before else ()
 
 
 def _checks(verdict: Verdict) -> dict[str, str]:

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from lakehouse.lineage import lineage_of
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.signatures import sign_file
+from lakehouse.timeline import city_today
 from publishing.addresses import Addresses
 from publishing.cards import card
 from publishing.changelog import changes_file
@@ -108,7 +108,7 @@ def drafted(settings: Settings, contracts: Contracts, product_id: str) -> Iterat
     contract = contracts.product(product_id)
     with exclusive(settings, f"release.{product_id}"):
         _refuse_closed(settings, product_id)
-        given = permission(settings, contracts, contract, datetime.now(UTC).date())
+        given = permission(settings, contracts, contract, city_today())
         newest = newest_release(settings, product_id)
         if newest:
             require_version(newest, contract, _columns(contracts, contract))

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from lakehouse import delta, duck, lineage, tables
+from lakehouse import delta, duck, landing_zone, lineage, tables
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.signatures import trusted_keys
@@ -144,8 +144,8 @@ def _deliveries(
 
 def _raw(settings: Settings, source: str, one: lineage.Delivery) -> Link:
     words = f"{one.name}, received {one.received_at or 'unknown'}, sha-256 {one.sha256[:16]}…"
-    path = settings.landed(source, one.sha256)
-    if path.with_name(f"{path.name}.erased").is_file():
+    path = landing_zone.address(settings, source, one.sha256)
+    if landing_zone.is_erased(settings, source, one.sha256):
         return Link("delivery", f"{words}: something of it was erased on request", None)
     if not path.is_file():
         return Link("delivery", f"{words}: its bytes are gone", False)

@@ -10,13 +10,12 @@ it, unless they are erased as well.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from lakehouse import flushing
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 
 _FILE: Final = "withdrawals.json"
@@ -74,13 +73,8 @@ def standing(folder: Path) -> Standing:
 def note(folder: Path, withdrawal: Withdrawal) -> None:
     """Write down what is done, beside the releases; it counts when this returns."""
     done = [*_read(folder), withdrawal]
-    path = folder / _FILE
-    fresh = path.with_suffix(".new")
     text = json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=2)
-    fresh.write_text(text + "\n", encoding="utf-8")
-    flushing.flush(fresh)
-    os.replace(fresh, path)
-    flushing.flush(folder)
+    write_whole(folder / _FILE, f"{text}\n".encode())
 
 
 def closed_products(settings: Settings) -> dict[str, Withdrawal]:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import duckdb
 
-from lakehouse import audit_log, delta, tables
+from lakehouse import audit_log, delta
 from lakehouse.contracts import ProductContract
 from lakehouse.duck import connect, literal
-from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict, passed_before, save_verdict
 from quality import history as kept
+from quality.built import require_built
 from quality.days import check_days, check_freshness, to_judge
 from quality.disclosed import disclosed
 from quality.docs import write_docs
@@ -63,12 +63,7 @@ def audit_product(
     Raises:
         LakeError: The model has not been built.
     """
-    address = tables.model(settings, "gold", contract.model)
-    version = delta.version_of(address)
-    if version is None:
-        raise LakeError(
-            Problem(str(address), "the model has not been built", "Run 'sjostad build' first.")
-        )
+    address, version = require_built(settings, contract)
     suite = suite_of(contract)
     done = _judge(contract, whole(address, version), suite, settings, now)
     kept.keep(settings, done.verdict, done.days, done.gone)

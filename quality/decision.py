@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from datetime import date
 
-from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, ProductContract
 from lakehouse.decisions import Decision, inputs_of, save_decision
-from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
+from lakehouse.timeline import city_today
+from quality.built import require_built
 from quality.policy import decide, facts_of
 
 
 def decide_product(
-    settings: Settings, contracts: Contracts, contract: ProductContract, today: date
+    settings: Settings,
+    contracts: Contracts,
+    contract: ProductContract,
+    today: date | None = None,
 ) -> Decision:
     """Ask the sharing policy about the newest version of a product, and keep what it says.
+
+    Args:
+        settings: Where the lake and the decisions are.
+        contracts: Every contract and approval.
+        contract: The product.
+        today: The day of the decision; the city's by default.
 
     Raises:
         LakeError: The model has not been built.
     """
-    address = tables.model(settings, "gold", contract.model)
-    version = delta.version_of(address)
-    if version is None:
-        raise LakeError(
-            Problem(str(address), "the model has not been built", "Run 'sjostad build' first.")
-        )
+    today = today or city_today()
+    _, version = require_built(settings, contract)
     approval = contracts.approval(contract.id)
     decision = Decision(
         product=contract.id,

@@ -63,9 +63,9 @@ def disclosed(
     is_personal = levels is not None and levels.personal_data
     severity: Literal["critical", "warning"] = "warning" if is_personal else "critical"
     checks = [
-        *_told(found.hits, severity, passed=False),
-        *_told(found.accepted, "warning", passed=True),
-        *_told(found.doubtful, "warning", passed=True),
+        *_told(found.hits, severity, "no {}", passed=False),
+        *_told(found.accepted, "warning", "{}, which the contract accepts", passed=True),
+        *_told(found.doubtful, "warning", "nothing but what looks like {} by chance", passed=True),
     ]
     if is_part and scope.base:
         now = {(one.column, one.expected) for one in checks}
@@ -84,7 +84,7 @@ def disclosed(
 
 
 def _told(
-    hits: tuple[Hit, ...], severity: Literal["critical", "warning"], *, passed: bool
+    hits: tuple[Hit, ...], severity: Literal["critical", "warning"], expected: str, *, passed: bool
 ) -> Iterator[Check]:
     for hit in hits:
         yield Check(
@@ -92,7 +92,7 @@ def _told(
             column=hit.column,
             severity=severity,
             passed=passed,
-            expected=f"no {hit.kind.replace('_', ' ')}",
+            expected=expected.format(hit.kind.replace("_", " ")),
             observed=f"{hit.rows:,} rows, {hit.count:,} different",
             unexpected=hit.rows,
         )

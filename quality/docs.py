@@ -6,7 +6,6 @@ Great Expectations did not run, as days and history, is in the verdict alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
 from quality.suite import Planned
@@ -68,9 +68,7 @@ def write_docs(settings: Settings, verdict: Verdict, planned: Sequence[Planned])
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(page)
     html = DefaultJinjaPageView().render(document)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(html.replace("<head>", f"<head>{_ALONE}", 1), encoding="utf-8")
-    os.replace(fresh, path)
+    write_whole(path, html.replace("<head>", f"<head>{_ALONE}", 1).encode())
     return path
 
 

@@ -25,7 +25,7 @@ from ingestion import accounts, landing
 from ingestion.erasing import delivered, told
 from ingestion.erasing.delivered import Subject
 from ingestion.taken import offered
-from lakehouse import data_files, delta, erasure, tables
+from lakehouse import data_files, delta, erasure, landing_zone, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.curated import curated_database
 from lakehouse.duck import connect, literal
@@ -190,7 +190,7 @@ class _Erasing:
         deleted = rewritten = 0
         for path in landing.files(self.settings, self.source_id):
             sha256 = path.name
-            if landing.is_erased(self.settings, self.source_id, sha256):
+            if landing_zone.is_erased(self.settings, self.source_id, sha256):
                 if not self.dry_run:  # a killed attempt's
                     path.unlink()
                 continue
@@ -214,8 +214,8 @@ class _Erasing:
         missing = [
             sha256
             for sha256 in sorted(known)
-            if not landing.address(self.settings, self.source_id, sha256).exists()
-            and not landing.is_erased(self.settings, self.source_id, sha256)
+            if not landing_zone.address(self.settings, self.source_id, sha256).exists()
+            and not landing_zone.is_erased(self.settings, self.source_id, sha256)
         ]
         for sha256 in () if self.dry_run else missing:  # else nobody would mend their lines
             landing.erase(self.settings, self.source_id, sha256, None)
@@ -239,7 +239,7 @@ class _Erasing:
         return {
             sha256
             for sha256 in rows["_delivery"].to_pylist()
-            if not landing.is_erased(self.settings, self.source_id, sha256)
+            if not landing_zone.is_erased(self.settings, self.source_id, sha256)
         }
 
     # --- rows -------------------------------------------------------------------------------

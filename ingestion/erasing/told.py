@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from ingestion import accounts, landing, quarantine
+from ingestion import accounts, quarantine
 from ingestion.erasing.delivered import Subject
-from lakehouse import data_files, delta, erasure, tables
+from lakehouse import data_files, delta, erasure, landing_zone, tables
 from lakehouse.duck import connect, identifier, literal
 from lakehouse.words import Word
 
@@ -132,8 +132,8 @@ def _left(subject: Subject) -> dict[str, str]:
     found = {}
     for line in accounts.lines(settings, source_id, ("delivery",)):
         sha256 = line["delivery"]
-        if sha256 and landing.is_erased(settings, source_id, sha256):
-            is_gone = landing.at_hand(settings, source_id, sha256) is None
+        if sha256 and landing_zone.is_erased(settings, source_id, sha256):
+            is_gone = landing_zone.at_hand(settings, source_id, sha256) is None
             found[sha256] = _ALL_GONE if is_gone else _REWRITTEN
     return found
 

@@ -18,6 +18,7 @@ from typing import Final
 from lakehouse.audit_log.chain import Chain, place_of
 from lakehouse.audit_log.lines import canonical, days_in, lines_of, names_in
 from lakehouse.errors import LakeError, Problem, SignatureRefused
+from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 from lakehouse.signatures import (
     SUFFIX,
@@ -25,7 +26,6 @@ from lakehouse.signatures import (
     sign,
     trusted_keys,
     verify_file,
-    write_whole,
 )
 
 _KIND: Final = "sjostad audit head"

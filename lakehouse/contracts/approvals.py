@@ -95,6 +95,10 @@ class Approval(Frozen):
     reclassified: str | None = None
     audited: Audited
 
+    def holds_on(self, day: date) -> bool:
+        """Whether a day is within the time that it was given for."""
+        return self.decided_on <= day.isoformat() <= self.valid_until
+
     @property
     def file_name(self) -> str:
         """Name of its file."""

@@ -61,10 +61,10 @@ def approval_scope(facts: Facts) -> Answer | None:
 
 
 def approval_period(facts: Facts) -> Answer | None:
-    made, today = facts.approval, facts.today.isoformat()
+    made = facts.approval
     if made is None:
         return None
-    if not made.decided_on <= today <= made.valid_until:
+    if not made.holds_on(facts.today):
         return Answer(
             False,
             f"Beslutet gäller från {made.decided_on} till {made.valid_until}.",

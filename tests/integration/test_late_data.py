@@ -69,7 +69,7 @@ def publish(lake: Lake) -> Release:
     lake.build("--select", f"+{PRODUCT}")
     product = lake.contracts.product(PRODUCT)
     verdict = audit_product(lake.settings, product)
-    decide_product(lake.settings, lake.contracts, product, datetime.now(UTC).date())
+    decide_product(lake.settings, lake.contracts, product)
     assert verdict.passed, verdict.reasons
     return release(lake.settings, lake.contracts, PRODUCT)
 

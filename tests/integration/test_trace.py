@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 
@@ -40,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Release]:
     lake.build("--select", f"+{PRODUCT}")
     product = lake.contracts.product(PRODUCT)
     assert audit_product(lake.settings, product).passed
-    decide_product(lake.settings, lake.contracts, product, datetime.now(UTC).date())
+    decide_product(lake.settings, lake.contracts, product)
     return lake, release(lake.settings, lake.contracts, PRODUCT)
 
 

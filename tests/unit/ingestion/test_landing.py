@@ -10,8 +10,10 @@ from deltalake import DeltaTable
 
 from ingestion import landing
 from ingestion.deliveries import Offer
-from ingestion.landing import address, digest, discard, land
+from ingestion.landing import digest, discard, land
+from lakehouse import landing_zone
 from lakehouse.errors import DeliveryRefused
+from lakehouse.landing_zone import address
 from tests.unit.ingestion.lake import RECEIVED
 
 HEAD = "meter;time;kwh\n"
@@ -115,14 +117,14 @@ def test_what_was_erased_leads_to_what_is_left_of_it(lake):
     for left in ("\n2\n3\n", "\n\n3\n"):
         rest = lake.settings.home / "rest"
         rest.write_text(left)
-        before = landing.at_hand(lake.settings, "meters", landed.sha256)
+        before = landing_zone.at_hand(lake.settings, "meters", landed.sha256)
         landing.erase(lake.settings, "meters", before.name, rest)
-        now = landing.at_hand(lake.settings, "meters", landed.sha256)
+        now = landing_zone.at_hand(lake.settings, "meters", landed.sha256)
         assert (now.read_text(), landing.digest(now), before.exists()) == (left, now.name, False)
-        assert landing.is_erased(lake.settings, "meters", landed.sha256)
+        assert landing_zone.is_erased(lake.settings, "meters", landed.sha256)
         assert landing.files(lake.settings, "meters") == [now]
     landing.erase(lake.settings, "meters", now.name, None)
-    assert landing.at_hand(lake.settings, "meters", landed.sha256) is None
+    assert landing_zone.at_hand(lake.settings, "meters", landed.sha256) is None
     assert landing.files(lake.settings, "meters") == []
     with pytest.raises(landing.WasErased):
         lake.land(lake.deliver("again.csv", "1\n2\n3\n"))

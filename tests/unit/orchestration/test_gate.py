@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -51,7 +50,7 @@ def published(lake):
     contracts = load_contracts(folder)
     product = contracts.product(PRODUCT)
     audit_product(settings, product)
-    decide_product(settings, contracts, product, datetime.now(UTC).date())
+    decide_product(settings, contracts, product)
     release(settings, contracts, PRODUCT)
     build_site(settings, contracts)
 
