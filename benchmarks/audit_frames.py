@@ -14,8 +14,8 @@ import pyarrow as pa
 from benchmarks.rounds import compare
 from lakehouse.contracts import load_product
 from lakehouse.settings import PROJECT
-from quality.expectations import Runner
-from quality.suite import suite_of
+from quality.audit.expectations import Runner
+from quality.audit.suite import suite_of
 
 ROWS = 100_000
 CONTRACT = PROJECT / "contracts" / "products" / "energianvandning_timme.yaml"

@@ -30,11 +30,11 @@ from lakehouse.contracts import ProductContract, load_product
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
 from quality import audit_product
-from quality.keys import check_keys
-from quality.rows import check_rows, is_row_check
-from quality.scope import whole
-from quality.suite import suite_of
-from quality.whole_table import check_table
+from quality.audit.keys import check_keys
+from quality.audit.rows import check_rows, is_row_check
+from quality.audit.scope import whole
+from quality.audit.suite import suite_of
+from quality.audit.whole_table import check_table
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)
 DAY = 1_000_000

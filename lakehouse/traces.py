@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.duck import identifier
 from lakehouse.settings import Settings
-from lakehouse.words import Word
+from lakehouse.word_in_bytes import Word
 
 _CHUNK: Final = 4 << 20
 _DEEPEST: Final = 3

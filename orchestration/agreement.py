@@ -24,7 +24,7 @@ from lakehouse.settings import PROJECT, Settings
 from publishing.distributions import TYPES
 from publishing.release import newest_release
 from publishing.site import current_site
-from quality.suite import suite_of
+from quality.audit.suite import suite_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.traces import Trace, traces_in
-from lakehouse.words import Word
+from lakehouse.word_in_bytes import Word
 
 _SCRATCH: Final = "erasing"
 _MODELS: Final = ("silver", "gold")

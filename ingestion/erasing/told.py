@@ -17,7 +17,7 @@ from ingestion import accounts, quarantine
 from ingestion.erasing.delivered import Subject
 from lakehouse import data_files, delta, erasure, landing_zone, tables
 from lakehouse.duck import connect, identifier, literal
-from lakehouse.words import Word
+from lakehouse.word_in_bytes import Word
 
 _ALL_GONE = "bytes erased for good"
 _REWRITTEN = "bytes rewritten without the lines of a subject"

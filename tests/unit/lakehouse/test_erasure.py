@@ -12,7 +12,7 @@ from lakehouse import compaction, data_files, delta, delta_changes, erasure
 from lakehouse.duck import connect
 from lakehouse.errors import LakeError
 from lakehouse.traces import traces_in
-from lakehouse.words import Word
+from lakehouse.word_in_bytes import Word
 
 SCHEMA = pa.schema(
     [

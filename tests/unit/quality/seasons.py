@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from quality.profile import Day, Figures
-from quality.usual import kind_of
+from quality.audit.profile import Day, Figures
+from quality.audit.usual import kind_of
 
 Rows = Mapping[str, np.ndarray]
 """The columns of one day."""

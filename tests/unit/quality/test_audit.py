@@ -17,12 +17,13 @@ from lakehouse import delta, tables
 from lakehouse.contracts.product import Quality, load_product
 from lakehouse.errors import LakeError
 from lakehouse.verdicts import Verdict, load_verdict
-from quality import audit_product, disclosed
-from quality.audit import judge
-from quality.days import FRESHNESS, ROWS, VALUES
-from quality.expectations import Runner, Uncounted
-from quality.periods import AHEAD, GAP, LOST, TIMED
-from quality.suite import Planned, Suite, suite_of
+from quality import audit_product
+from quality.audit import disclosed
+from quality.audit.days import FRESHNESS, ROWS, VALUES
+from quality.audit.expectations import Runner, Uncounted
+from quality.audit.judging import judge
+from quality.audit.periods import AHEAD, GAP, LOST, TIMED
+from quality.audit.suite import Planned, Suite, suite_of
 from tests.unit.publishing.lake import METERS, OTHER, PRODUCT, air_rows, meter_rows
 
 

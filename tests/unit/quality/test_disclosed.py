@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.contracts.classification import Classification
 from quality import audit_product
-from quality.disclosed import EXPECTATION
+from quality.audit.disclosed import EXPECTATION
 from tests.unit.publishing.lake import PRODUCT, air_rows
 from tests.unit.quality.identities import COORDINATION, PERSON
 

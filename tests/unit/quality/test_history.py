@@ -12,8 +12,8 @@ from lakehouse.contracts.product import load_product
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import ContractError
 from quality import audit_product
-from quality.days import FRESHNESS, VALUES
-from quality.periods import GAP
+from quality.audit.days import FRESHNESS, VALUES
+from quality.audit.periods import GAP
 from tests.unit.publishing.lake import PRODUCT
 from tests.unit.quality.dated import air_days, at, days, put
 

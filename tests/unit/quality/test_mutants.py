@@ -20,8 +20,8 @@ from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 from quality import audit_product
-from quality.disclosed import EXPECTATION
-from quality.keys import EXPECTATION as IN_TWO
+from quality.audit.disclosed import EXPECTATION
+from quality.audit.keys import EXPECTATION as IN_TWO
 from tests.unit.publishing.lake import OTHER, PRODUCT, lake_settings
 from tests.unit.quality.dated import MADE, at, days, put
 

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from lakehouse.duck import connect
-from quality.periods import AHEAD, GAP, LOST, TIMED, Periods, check_periods, periods_of
-from quality.scope import since, whole
-from quality.times import Time, day_of, number_of, time_of
+from quality.audit.periods import AHEAD, GAP, LOST, TIMED, Periods, check_periods, periods_of
+from quality.audit.scope import since, whole
+from quality.audit.times import Time, day_of, number_of, time_of
 from tests.unit.quality.dated import air_days, days, put
 
 TODAY = date(2026, 6, 1)

@@ -13,11 +13,12 @@ from lakehouse import delta, delta_log, tables
 from lakehouse.contracts.product import Quality
 from lakehouse.duck import connect, delta_scan
 from lakehouse.verdicts import Check, load_verdict, passed_before, save_verdict
-from quality import audit_product, disclosed, rows
-from quality.audit import judge
-from quality.days import FRESHNESS, ROWS, VALUES
-from quality.scope import since, whole
-from quality.suite import suite_of
+from quality import audit_product
+from quality.audit import disclosed, rows
+from quality.audit.days import FRESHNESS, ROWS, VALUES
+from quality.audit.judging import judge
+from quality.audit.scope import since, whole
+from quality.audit.suite import suite_of
 from tests.unit.publishing.lake import PRODUCT
 from tests.unit.quality.dated import air_days, at, days, put
 

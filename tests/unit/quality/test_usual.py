@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from quality.profile import Day, Figures
-from quality.usual import FAR, OUTSIDE, is_late, kind_of, score, unusual
+from quality.audit.profile import Day, Figures
+from quality.audit.usual import FAR, OUTSIDE, is_late, kind_of, score, unusual
 from tests.unit.quality.seasons import PRODUCTS, season
 
 FIRST = date(2024, 1, 1)

@@ -15,7 +15,7 @@ from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.expectations.expectation import Expectation
 
-from quality.suite import identity
+from quality.audit.suite import identity
 
 Result: TypeAlias = ExpectationValidationResult
 

@@ -21,7 +21,7 @@ from lakehouse.duck import delta_scan, literal
 from lakehouse.errors import LakeConflict
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
-from quality.profile import RECENT, Day, Figures
+from quality.audit.profile import RECENT, Day, Figures
 
 _TRIES: Final = 5
 _LAGS: Final = 40

@@ -10,9 +10,9 @@ import duckdb
 from lakehouse.contracts import ProductContract
 from lakehouse.duck import identifier
 from lakehouse.verdicts import Check
+from quality.audit.scope import Scope
 from quality.disclosure import Hit, scan
 from quality.disclosure.kinds import KINDS
-from quality.scope import Scope
 
 EXPECTATION: Final = "nothing_disclosed"
 """What these checks are called beside those of Great Expectations."""

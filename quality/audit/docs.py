@@ -18,7 +18,7 @@ from great_expectations.render.view import DefaultJinjaPageView
 from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
-from quality.suite import Planned
+from quality.audit.suite import Planned
 
 _ALONE: Final = (
     '<meta http-equiv="Content-Security-Policy" '

@@ -20,19 +20,19 @@ from lakehouse.contracts import ProductContract
 from lakehouse.duck import connect, literal
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict, passed_before, save_verdict
-from quality import history as kept
+from quality.audit import history as kept
+from quality.audit.days import check_days, check_freshness, to_judge
+from quality.audit.disclosed import disclosed
+from quality.audit.docs import write_docs
+from quality.audit.keys import check_keys
+from quality.audit.periods import Periods, check_periods, periods_of
+from quality.audit.profile import Day, profile
+from quality.audit.rows import can_carry, check_rows, is_row_check
+from quality.audit.scope import Scope, since, whole
+from quality.audit.suite import Suite, suite_of
+from quality.audit.times import Time, time_of
+from quality.audit.whole_table import check_table
 from quality.built import require_built
-from quality.days import check_days, check_freshness, to_judge
-from quality.disclosed import disclosed
-from quality.docs import write_docs
-from quality.keys import check_keys
-from quality.periods import Periods, check_periods, periods_of
-from quality.profile import Day, profile
-from quality.rows import can_carry, check_rows, is_row_check
-from quality.scope import Scope, since, whole
-from quality.suite import Suite, suite_of
-from quality.times import Time, time_of
-from quality.whole_table import check_table
 
 
 @dataclass(frozen=True, slots=True)

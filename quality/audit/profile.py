@@ -14,9 +14,9 @@ from typing import Any, Final
 import duckdb
 
 from lakehouse.duck import identifier
-from quality.periods import Periods
-from quality.scope import Scope
-from quality.times import Time, day_of, number_of
+from quality.audit.periods import Periods
+from quality.audit.scope import Scope
+from quality.audit.times import Time, day_of, number_of
 
 RECENT: Final = timedelta(days=120)
 """Of days further before the last one only the number of rows is kept: none is held against them"""

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.verdicts import Check
-from quality.scope import PARTITION, Part, Scope
-from quality.times import Time, day_of
+from quality.audit.scope import PARTITION, Part, Scope
+from quality.audit.times import Time, day_of
 
 LOST: Final = "no_day_is_lost"
 GAP: Final = "no_gap_in_days"

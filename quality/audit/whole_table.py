@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakehouse.verdicts import Check
-from quality.suite import Planned
+from quality.audit.suite import Planned
 
 
 def check_table(planned: Sequence[Planned], rows: int) -> tuple[tuple[Check, ...], list[str]]:

@@ -8,9 +8,9 @@ from math import isclose
 from typing import Final
 
 from lakehouse.verdicts import Check
-from quality.history import History
-from quality.profile import Day, Figures
-from quality.usual import LEAST_DAYS, Unusual, is_late, unusual
+from quality.audit.history import History
+from quality.audit.profile import Day, Figures
+from quality.audit.usual import LEAST_DAYS, Unusual, is_late, unusual
 
 ROWS: Final = "rows_as_usual"
 VALUES: Final = "values_as_usual"

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from lakehouse.duck import identifier
 from lakehouse.verdicts import Check
-from quality.rows import key_of
-from quality.scope import PARTITION, Scope
-from quality.suite import Planned
+from quality.audit.rows import key_of
+from quality.audit.scope import PARTITION, Scope
+from quality.audit.suite import Planned
 
 EXPECTATION: Final = "no_key_in_two_partitions"
 

@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 from holidays.countries.sweden import Sweden
 
-from quality.profile import Day, Figures
+from quality.audit.profile import Day, Figures
 
 BACK: Final = timedelta(weeks=8)
 LEAST_DAYS: Final = 10

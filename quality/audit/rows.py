@@ -22,9 +22,9 @@ from great_expectations.expectations.expectation import Expectation
 
 from lakehouse.duck import identifier
 from lakehouse.verdicts import Check, Verdict
-from quality.expectations import Result, Runner, Uncounted, error_of
-from quality.scope import PARTITION, Part, Scope
-from quality.suite import Planned
+from quality.audit.expectations import Result, Runner, Uncounted, error_of
+from quality.audit.scope import PARTITION, Part, Scope
+from quality.audit.suite import Planned
 
 CHUNK: Final = 1_000_000
 """Rows of a chunk, about: a partition is not told apart unless it is larger than two."""
