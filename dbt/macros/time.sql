@@ -5,7 +5,7 @@
 {%- endmacro %}
 
 
-{# The UTC date an instant falls in. A cast asks the zone's calendar for every row, which takes 16 times
+{# The UTC date an instant falls in. A cast asks the zone's calendar for every row, which takes many times
    as long. #}
 {% macro utc_date(instant) -%}
   {{ adapter.dispatch('utc_date', 'sjostad')(instant) }}

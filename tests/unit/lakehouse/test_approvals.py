@@ -9,25 +9,13 @@ import pytest
 import yaml
 
 from lakehouse.contracts import load_contracts
-from lakehouse.contracts.approvals import Approval, Audited, write_approval
+from lakehouse.contracts.approvals import write_approval
 from lakehouse.decisions import inputs_of
 from lakehouse.errors import ContractError
 from lakehouse.settings import PROJECT
+from tests.approval import MADE
 
 PRODUCT = "luftkvalitet_timme"
-MADE = Approval(
-    product=PRODUCT,
-    audience="open",
-    contract_version="1.0.0",
-    columns=("station_id", "hour_start"),
-    classification="0-2-1",
-    personal_data=False,
-    decision="MF-2026-0412",
-    decided_by="Miljö- och hälsoskyddsnämnden",
-    decided_on="2026-09-15",
-    valid_until="2027-09-15",
-    audited=Audited(delta_version=3, rows=48, audited_at="2026-09-14T06:00:00Z", verdict="0" * 64),
-)
 
 
 @pytest.fixture

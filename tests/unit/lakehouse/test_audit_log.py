@@ -1,60 +1,29 @@
-"""The audit log: what is written stays, what is changed is found, and nobody is named."""
+"""The audit log: what is written stays, and nobody is named."""
 
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from shutil import which
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lakehouse.audit_log import entries, incident, note, sign_heads, verify
-from lakehouse.audit_log.appending import record
-from lakehouse.audit_log.heads import path_of
-from lakehouse.audit_log.lines import Entry, read, written
+from lakehouse.audit_log.lines import read
 from lakehouse.errors import LakeError, NotLogged, SettingsError
 from lakehouse.settings import PROJECT, Settings
-
-START = datetime(2026, 3, 1, 22, tzinfo=UTC)
-PRODUCT = "product/luftkvalitet_timme"
-
-
-def lake_at(home: Path, **names: str) -> Settings:
-    return Settings.from_environment({"SJOSTAD_ACTOR": "nightly", **names}, home=home)
+from tests.unit.lakehouse.days_of_log import PRODUCT, START, files_of, found, lake_at, write
 
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return lake_at(tmp_path / "home")
-
-
-def write(settings: Settings, day: int, number: int = 0, about: str = PRODUCT, **details) -> Entry:
-    now = START + timedelta(days=day, minutes=number)
-    return record(settings, now, "released", about, "done", details)
-
-
-def files_of(settings: Settings) -> list[Path]:
-    return sorted(settings.audit_log.glob("*.jsonl"))
-
-
-def found(settings: Settings) -> tuple[str, int, str]:
-    broken = verify(settings).broken
-    assert broken is not None, "nothing was found"
-    assert str(broken.path) in str(broken)
-    return broken.path.name, broken.line, broken.what
 
 
 # What stands in a line
@@ -290,278 +259,6 @@ def test_a_clock_that_goes_back_opens_no_earlier_file(settings):
     write(settings, 1)
     assert [path.stem for path in files_of(settings)][-1] == "2026-03-03"
     assert verify(settings).is_whole
-
-
-# Heads
-
-
-def test_a_day_is_signed_when_the_next_begins_or_when_asked(settings):
-    for day in (0, 0, 1):
-        write(settings, day)
-    outcome = verify(settings)
-    assert (outcome.signed, outcome.unsigned, outcome.is_whole) == (1, 1, True)
-    assert sign_heads(settings, START + timedelta(days=1)) == []  # that day is not over
-    (made,) = sign_heads(settings, START + timedelta(days=2))
-    assert made == path_of(settings, date(2026, 3, 2))
-    outcome = verify(settings)
-    assert (outcome.signed, outcome.unsigned, outcome.is_whole) == (2, 0, True)
-
-
-@pytest.mark.skipif(which("ssh-keygen") is None, reason="OpenSSH is not installed")
-def test_heads_are_verified_by_stock_tools(settings):
-    write(settings, 0)
-    (head,) = sign_heads(settings, START + timedelta(days=1))
-    command = ["ssh-keygen", "-Y", "verify", "-f", settings.keys / "allowed_signers", "-I",
-               "sjostad", "-n", "sjostad", "-s", f"{head}.sig"]  # fmt: skip
-    for content, code in ((head.read_bytes(), 0), (head.read_bytes() + b" ", 255)):
-        assert subprocess.run(command, input=content, capture_output=True).returncode == code  # noqa: PLW1510
-
-
-def test_a_head_that_cannot_be_signed_keeps_no_line_out(settings):
-    write(settings, 0)
-    write(settings, 1)
-    key = settings.keys / "signing_ed25519"
-    key.chmod(0o644)
-    write(settings, 2)
-    last = list(entries(settings))[-2:]
-    assert [(entry.action, entry.outcome) for entry in last] == [
-        ("signed", "failed"), ("released", "done")
-    ]  # fmt: skip
-    assert last[0].details == {"error": "SettingsError"}
-    assert found(settings) == ("2026-03-02.json", 1, "head missing")
-    key.chmod(0o600)
-    sign_heads(settings, START + timedelta(days=2))
-    assert verify(settings).is_whole
-
-
-def test_a_head_that_has_gone_is_not_made_again_unasked(settings):
-    for day in range(4):
-        write(settings, day)
-    for path in (settings.audit_log / "heads").glob("2026-03-02*"):
-        path.unlink()
-    write(settings, 4)
-    assert found(settings) == ("2026-03-02.json", 1, "head missing")
-
-
-def test_a_broken_day_is_never_signed(settings):
-    for day in (0, 0, 0, 1):
-        write(settings, day)
-    for path in (settings.audit_log / "heads").iterdir():
-        path.unlink()
-    path = files_of(settings)[0]
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], lines[2]]))
-    with pytest.raises(LakeError, match=r"2026-03-01\.jsonl:2: the chain"):
-        sign_heads(settings, START + timedelta(days=2))
-
-
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        (lambda head, sig: sig.unlink(), "head signature"),
-        (lambda head, sig: head.unlink(), "head signature"),
-        (lambda head, sig: (head.unlink(), sig.unlink()), "head missing"),
-        (lambda head, sig: head.write_bytes(head.read_bytes() + b" "), "head signature"),
-        (lambda head, sig: sig.write_bytes(b""), "head signature"),
-        (
-            lambda head, sig: (
-                head.write_bytes(head.with_name("2026-03-02.json").read_bytes()),
-                sig.write_bytes(head.with_name("2026-03-02.json.sig").read_bytes()),
-            ),
-            "head signature",
-        ),
-    ],
-    ids=["no signature", "no head", "neither", "altered", "empty", "another day's"],
-)
-def test_heads_that_are_not_as_they_were_signed(settings, change, what):
-    for day in (0, 1, 2):
-        write(settings, day)
-    head = path_of(settings, date(2026, 3, 1))
-    change(head, head.with_name(head.name + ".sig"))
-    assert found(settings) == (head.name, 1, what)
-
-
-def test_a_head_by_a_stranger_is_refused(settings, tmp_path):
-    write(settings, 0)
-    write(settings, 1)
-    stranger = lake_at(tmp_path / "stranger")
-    write(stranger, 0)
-    (head,) = sign_heads(stranger, START + timedelta(days=1))
-    for suffix in ("", ".sig"):
-        own = path_of(settings, date(2026, 3, 1))
-        own.with_name(own.name + suffix).write_bytes(Path(f"{head}{suffix}").read_bytes())
-    assert found(settings) == ("2026-03-01.json", 1, "head signature")
-
-
-def test_trusted_keys_that_are_gone_make_no_log_whole(settings):
-    write(settings, 0)
-    write(settings, 1)
-    (settings.keys / "allowed_signers").unlink()
-    with pytest.raises(SettingsError, match="trusted keys cannot be read"):
-        verify(settings)
-
-
-# Tampering with whole, signed logs of any shape
-
-
-@contextmanager
-def logs(sizes: list[int]) -> Iterator[Settings]:
-    """A log with so many lines on each of its days, all of them signed."""
-    with TemporaryDirectory() as folder:
-        settings = lake_at(Path(folder))
-        for day, size in enumerate(sizes):
-            for number in range(size):
-                write(settings, day, number, rows=number * 7, text=f"å{day}")
-        sign_heads(settings, START + timedelta(days=len(sizes)))
-        assert verify(settings).is_whole
-        yield settings
-
-
-shapes = st.lists(st.integers(1, 5), min_size=1, max_size=3)
-Book = dict[Path, list[bytes]]
-
-
-def opened(settings: Settings) -> tuple[Book, list[tuple[Path, int]]]:
-    """The lines of each file, and where each line of the log stands (from 0)."""
-    book = {path: path.read_bytes().splitlines(keepends=True) for path in files_of(settings)}
-    return book, [(path, at) for path, lines in book.items() for at in range(len(lines))]
-
-
-def closed(book: Book) -> None:
-    for path, lines in book.items():
-        path.write_bytes(b"".join(lines))
-
-
-@given(sizes=shapes, data=st.data())
-def test_deleted_lines_are_found(sizes, data):
-    with logs(sizes) as settings:
-        book, places = opened(settings)
-        path, at = data.draw(st.sampled_from(places))
-        many = data.draw(st.integers(1, len(book[path]) - at))
-        is_end = at + many == len(book[path])
-        del book[path][at : at + many]
-        closed(book)
-        assert found(settings) == (path.name, at + 1, "truncated" if is_end else "deleted")
-
-
-@given(sizes=shapes, data=st.data())
-def test_deleted_files_are_found(sizes, data):
-    with logs(sizes) as settings:
-        path = data.draw(st.sampled_from(files_of(settings)))
-        path.unlink()
-        assert found(settings) == (path.name, 1, "deleted")
-
-
-@given(sizes=shapes, data=st.data())
-def test_altered_bytes_are_found(sizes, data):
-    with logs(sizes) as settings:
-        path = data.draw(st.sampled_from(files_of(settings)))
-        content = bytearray(path.read_bytes())
-        at = data.draw(st.integers(0, len(content) - 1))
-        line = content.count(b"\n", 0, at) + 1
-        content[at] ^= data.draw(st.integers(1, 255))
-        path.write_bytes(content)
-        assert found(settings) == (path.name, line, "altered")
-
-
-@given(sizes=shapes, data=st.data())
-def test_altered_fields_are_found(sizes, data):
-    """Lines that are still well written, by somebody who knows how."""
-    with logs(sizes) as settings:
-        book, places = opened(settings)
-        path, at = data.draw(st.sampled_from(places))
-        value = json.loads(book[path][at])
-        field, other = data.draw(
-            st.sampled_from(
-                [("number", 99), ("actor", "else"), ("previous", "f" * 64), ("outcome", "failed"),
-                 ("at", "2026-03-01T00:00:00.000000+00:00"), ("details", {"rows": -1})]
-            )
-        )  # fmt: skip
-        book[path][at] = written(Entry(**{**value, field: other}))
-        closed(book)
-        assert found(settings) == (path.name, at + 1, "altered")
-
-
-@given(sizes=shapes.filter(lambda sizes: sum(sizes) > 1), data=st.data())
-def test_swapped_lines_are_found(sizes, data):
-    with logs(sizes) as settings:
-        book, places = opened(settings)
-        picked = st.lists(st.integers(0, len(places) - 1), min_size=2, max_size=2, unique=True)
-        one, other = (places[number] for number in sorted(data.draw(picked)))
-        book[one[0]][one[1]], book[other[0]][other[1]] = (
-            book[other[0]][other[1]],
-            book[one[0]][one[1]],
-        )
-        closed(book)
-        assert found(settings) == (one[0].name, one[1] + 1, "reordered")
-
-
-@given(sizes=shapes, data=st.data())
-def test_inserted_lines_are_found(sizes, data):
-    with logs(sizes) as settings:
-        book, places = opened(settings)
-        path = data.draw(st.sampled_from(files_of(settings)))
-        at = data.draw(st.integers(0, len(book[path])))
-        kind = data.draw(st.sampled_from(["copy", "forged", "noise"]))
-        line = at + 1
-        if kind == "copy":
-            origin = data.draw(st.sampled_from(places))
-            new = book[origin[0]][origin[1]]
-            line += origin == (path, at)  # two equal lines: the second is one too many
-        elif kind == "noise":
-            new = b"noise\n"
-        else:
-            new = forged(book, path, at)
-        book[path].insert(at, new)
-        closed(book)
-        assert found(settings) == (path.name, line, "inserted")
-
-
-def forged(book: Book, path: Path, at: int) -> bytes:
-    """A line that fits after the one before, which anyone can write."""
-    before = [line for one, lines in book.items() if one < path for line in lines]
-    before += book[path][:at]
-    last = read(before[-1].removesuffix(b"\n")) if before else None
-    number = last.number + 1 if last else 1
-    digest = hashlib.sha256(before[-1][:-1]).hexdigest() if before else "0" * 64
-    now = "2026-03-01T22:00:00.000000+00:00"
-    return written(Entry(number, now, "nightly", "read", PRODUCT, "done", {}, digest))
-
-
-@given(sizes=shapes, data=st.data())
-def test_a_signed_day_that_is_cut_is_found(sizes, data):
-    with logs(sizes) as settings:
-        path = data.draw(st.sampled_from(files_of(settings)))
-        content = path.read_bytes()
-        cut = data.draw(st.integers(0, len(content) - 1))
-        path.write_bytes(content[:cut])
-        assert found(settings) == (path.name, content.count(b"\n", 0, cut) + 1, "truncated")
-
-
-def test_a_line_that_lost_its_end_and_all_that_followed_is_named_itself(settings):
-    write(settings, 0)
-    write(settings, 0)
-    sign_heads(settings, START + timedelta(days=1))
-    (path,) = files_of(settings)
-    path.write_bytes(path.read_bytes().split(b"\n")[0])
-    assert found(settings) == (path.name, 1, "truncated")
-
-
-def test_the_first_of_several_is_named(settings):
-    for number in range(6):
-        write(settings, number // 3, number)
-    book, places = opened(settings)
-    (first, _), (last, _) = places[0], places[-1]
-    book[first][1] = book[first][1].replace(b"nightly", b"daily")
-    del book[last][0]
-    closed(book)
-    assert found(settings) == (first.name, 2, "altered")
-
-
-def test_an_empty_log_is_whole(settings):
-    assert verify(settings).is_whole
-    assert list(entries(settings)) == []
-    assert not settings.home.exists()
 
 
 # Incidents

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.contracts.approvals import Approval, Audited
 from lakehouse.contracts.classification import Classification, Levels, Processing
 from lakehouse.contracts.product import Statistics, Text
 from lakehouse.settings import PROJECT
 from quality.policy import RULES, Facts, Origin, decide
+from tests.approval import MADE
 
 DOCUMENT = PROJECT / "docs" / "delning.md"
 AUDIENCES = {"alla": "open", "staden": "internal", "namngivna": "restricted"}
@@ -39,19 +39,7 @@ FACTS = Facts(
     approval=None,
     today=date(2026, 11, 26),
 )
-APPROVAL = Approval(
-    product="luft",
-    audience="open",
-    contract_version="1.0.0",
-    columns=("hour_start", "mean_value"),
-    classification="0-2-1",
-    personal_data=False,
-    decision="MF-2026-0412",
-    decided_by="Miljö- och hälsoskyddsnämnden",
-    decided_on="2026-09-15",
-    valid_until="2027-09-15",
-    audited=Audited(delta_version=3, rows=48, audited_at="2026-09-14T06:00:00Z", verdict="0" * 64),
-)
+APPROVAL = MADE.model_copy(update={"columns": ("hour_start", "mean_value")})
 
 Change = Callable[[Facts], Facts]
 
