@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -12,7 +14,7 @@ from rich.markup import escape
 from lakehouse import audit_log
 from lakehouse.contracts import ProductContract, load_contracts
 from lakehouse.contracts.approvals import Approval, Audited, write_approval
-from lakehouse.decisions import Decision
+from lakehouse.decisions import Decision, Outcome
 from lakehouse.errors import Problem, ReleaseRefused, SettingsError
 from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
@@ -95,6 +97,7 @@ def approve(
     ] = None,
     contracts: ContractsOption = None,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Record an information owner's decision to share a product as its contract says.
 
@@ -103,7 +106,7 @@ def approve(
     file.
 
     Example: `sjostad approve trafikflode_kvart --decision TN-2026-0731 --by Trafiknämnden
-    --on 2026-09-24 --until 2027-09-24`.
+    --until 2027-09-24`.
     """
     from quality.policy import decide, facts_of
 
@@ -121,19 +124,29 @@ def approve(
         version=made.contract_version,
         until=made.valid_until,
     )
-    report.say(f"Wrote {path}")
     now = load_contracts(settings.contracts)
     objections = [
         outcome
         for outcome in decide(facts_of(now, now.product(product), city_today()))
         if outcome.holds is False
     ]
+    if as_json:
+        told = [asdict(outcome) for outcome in objections]
+        report.print_json({"file": str(path), **made.model_dump(mode="json"), "objections": told})
+    else:
+        _print_approval(path, made, objections)
     if objections:
-        report.say("It may still not be shared:")
-        for outcome in objections:
-            report.out.print(f"  [red]✗[/] {escape(outcome.sv)}\n    [dim]{escape(outcome.en)}[/]")
         raise typer.Exit(EXIT_FAILED)
-    report.say(f"{product} may be shared: {made.audience}, until {made.valid_until}.")
+
+
+def _print_approval(path: Path, made: Approval, objections: Sequence[Outcome]) -> None:
+    report.say(f"Wrote {path}")
+    if not objections:
+        report.say(f"{made.product} may be shared: {made.audience}, until {made.valid_until}.")
+        return
+    report.say("It may still not be shared:")
+    for outcome in objections:
+        report.out.print(f"  [red]✗[/] {escape(outcome.sv)}\n    [dim]{escape(outcome.en)}[/]")
 
 
 def _passed(settings: Settings, contract: ProductContract) -> Verdict:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, lake
+from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
     from publishing.taking_back import Taken
@@ -31,6 +32,7 @@ def withdraw(
     ] = False,
     contracts: ContractsOption = None,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a product back: gone from portal, catalogue, files and assistants when this returns.
 
@@ -46,10 +48,8 @@ def withdraw(
     settings, known = lake(contracts, None, home)
     contract = known.product(product)
     taken = taking_back.withdraw(settings, known, product, reason, reason_en or reason, erase=erase)
-    _report(taken, f"{product} is withdrawn")
     problem = deliver(settings, of_withdrawal(contract, reason, taken.withdrawal.at))
-    if problem:
-        report.out.print(f"  [yellow]•[/] {escape(problem)}")
+    _report(taken, f"{product} is withdrawn", as_json, problem)
 
 
 def rollback(
@@ -59,6 +59,7 @@ def rollback(
     reason_en: EnglishOption = None,
     contracts: ContractsOption = None,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show an earlier release again, and none that came after it.
 
@@ -73,6 +74,7 @@ def rollback(
     _report(
         taking_back.roll_back(settings, known, product, to, reason, reason_en or reason),
         f"{product}: release {to} is shown again",
+        as_json,
     )
 
 
@@ -82,6 +84,7 @@ def reinstate(
     reason_en: EnglishOption = None,
     contracts: ContractsOption = None,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a withdrawn product again, and let it be released. What was erased stays gone.
 
@@ -94,12 +97,19 @@ def reinstate(
     _report(
         taking_back.reinstate(settings, known, product, reason, reason_en or reason),
         f"{product} is shown again",
+        as_json,
     )
 
 
-def _report(taken: Taken, said: str) -> None:
+def _report(taken: Taken, said: str, as_json: bool, unsent: str | None = None) -> None:
+    if as_json:
+        told = {"build": taken.site.number, "shown": dict(taken.site.releases), "unsent": unsent}
+        report.print_json(asdict(taken.withdrawal) | told)
+        return
     numbers = ", ".join(map(str, taken.withdrawal.numbers)) or "none"
     report.out.print(f"[green]✓[/] {escape(said)} (releases {numbers}).")
     if taken.withdrawal.erased:
         report.out.print("  Their rows are deleted; their manifests stay.")
     report.out.print(f"  Portal: build {taken.site.number}, {len(taken.site.releases)} products.")
+    if unsent:
+        report.out.print(f"  [yellow]•[/] {escape(unsent)}")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from lakehouse import audit_log
 from lakehouse.curated_access import open_curated
 from lakehouse.settings import Settings
 
@@ -31,7 +32,7 @@ def connect(home: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         home: Home folder of the lake; `SJOSTAD_HOME` or the checkout's own when omitted.
 
     Raises:
-        LakeError: Nothing has been built there yet.
+        LakeError: Nothing has been built there yet, or the audit log cannot be written to.
 
     Example:
         >>> import sjostad
@@ -41,4 +42,8 @@ def connect(home: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         >>> con.sql("select count(*) as hours from gold.luftkvalitet_timme").df()["hours"].dtype
         dtype('int64')
     """
-    return open_curated(Settings.from_environment(home=Path(home) if home is not None else None))
+    settings = Settings.from_environment(home=Path(home) if home is not None else None)
+    connection = open_curated(settings)
+    # As the command does: what cannot be noted is not read.
+    audit_log.note(settings, "read", "database/curated", form="notebook")
+    return connection

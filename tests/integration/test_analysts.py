@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import sjostad
+from lakehouse.audit_log import entries
 from lakehouse.errors import LakeError
 from lakehouse.settings import PROJECT
 
@@ -91,6 +92,9 @@ def test_connect_takes_a_home_and_frames_of_ones_own(built, tmp_path):
         assert len(joined.fetchall()) > 0
     with pytest.raises(LakeError, match="no curated database yet"):
         sjostad.connect(home=tmp_path)
+    *_, noted = entries(built.settings)
+    told = (noted.action, noted.object, noted.details["form"])
+    assert told == ("read", "database/curated", "notebook")
 
 
 @pytest.mark.slow

@@ -56,6 +56,10 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
     for made in bronze.values():
         fates = ("landed", "quarantined", "duplicates", "filtered")
         assert made["rows_in"] == sum(made[fate] for fate in fates) > 0
+    ran = sjostad(home, "log", "show", "--action", "ran", "--json").stdout
+    assert [one["object"] for one in json.loads(ran)] == [
+        f"job/{name}" for name in ("ingestion", "transformation", "publishing", "portal")
+    ]
     # Audits belong to publishing, dbt's tests to the transformation.
     assert not [name for name in stages[1]["checks"] if "audit_" in name]
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from lakehouse.audit_log import entries
 from lakehouse.settings import PROJECT
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,18 @@ def test_every_format_has_the_same_rows(built, tmp_path):
         one for one in table["energy_kwh"].to_pylist() if one is not None
     ]
     assert table.schema.field("hour_start").type.tz == "UTC"
+
+
+def test_that_somebody_read_or_exported_is_noted_and_not_what(built, tmp_path):
+    before = len(list(entries(built.settings)))
+    sql(built, METER)
+    sql(built, METER, "-o", tmp_path / "rows.csv")
+    noted = list(entries(built.settings))[before:]
+    assert [(one.action, one.object, one.details["form"]) for one in noted] == [
+        ("read", "database/curated", "csv"),
+        ("exported", "database/curated", "csv"),
+    ]
+    assert "energianvandning" not in str(noted)
 
 
 def test_a_table_says_what_it_leaves_out(built):

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse.audit_log import entries
 from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.settings import PROJECT, Settings
 from orchestration.automation import CHAINED_BY
@@ -188,3 +189,38 @@ def test_jobs_follow_each_other_unless_the_cli_sees_to_it(definitions, tags):
         )
         asked = sensor(context)
     assert isinstance(asked, dg.SkipReason if tags else dg.RunRequest)
+
+
+@pytest.mark.parametrize(("tags", "noted"), [({}, 1), ({CHAINED_BY: "cli"}, 0)])
+@pytest.mark.parametrize(("fails", "status"), [(True, "failure"), (False, "success")])
+def test_runs_of_the_ui_are_noted_once_in_the_audit_log(
+    definitions, settings, tags, noted, fails, status
+):
+    """The command notes its own runs."""
+    sensor = definitions.resolve_sensor_def(f"noted_{status}")
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        @dg.op
+        def works():
+            if fails:
+                raise ValueError("down")
+
+        @dg.job(name="ingestion", tags=tags)
+        def ingestion():
+            works()
+
+        result = ingestion.execute_in_process(instance=instance, raise_on_error=False)
+        ended = result.get_run_failure_event() if fails else result.get_run_success_event()
+        context = dg.build_run_status_sensor_context(
+            sensor_name=sensor.name,
+            dagster_event=ended,
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+        )
+        before = len(list(entries(settings)))
+        sensor(context)
+    found = list(entries(settings))[before:]
+    told = [(entry.action, entry.object, entry.outcome, entry.details["run"]) for entry in found]
+    outcome = "failed" if fails else "done"
+    assert told == [("ran", "job/ingestion", outcome, result.run_id[:8])] * noted
+    assert definitions.resolve_sensor_def("noted_canceled")

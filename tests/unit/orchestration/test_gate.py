@@ -139,8 +139,11 @@ def test_verifying_and_taking_back(sjostad, lake, tmp_path):
     assert spoilt.exit_code == 1
     assert "its content is not what was released" in spoilt.output
 
-    done = sjostad("withdraw", PRODUCT, "--reason", "Räknefel sedan 3 maj.")
+    done = sjostad("withdraw", PRODUCT, "--reason", "Räknefel sedan 3 maj.", "--json")
     assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["action"] == "withdrawn"
+    (letter,) = lake[1].letters.glob("*.txt")
+    assert "Skäl: Räknefel sedan 3 maj." in letter.read_text("utf-8")
     assert newest_release(lake[1], PRODUCT) is None
     done = sjostad("reinstate", PRODUCT, "--reason", "Rättat.")
     assert done.exit_code == 0, done.output

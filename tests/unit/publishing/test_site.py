@@ -5,6 +5,7 @@ import json
 import os
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import duckdb
@@ -151,6 +152,30 @@ def test_a_release_made_while_closed_stays_closed_when_the_contract_opens(
     made = release(settings, closed(contracts), PRODUCT)
     assert "knowledge.jsonl" not in {file.name for file in made.files}
     assert build_site(settings, contracts).releases == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"valid_until": "2026-11-27"}, {"decided_on": "2199-01-01"}, None], ids=str
+)
+def test_a_product_whose_decision_does_not_hold_is_shown_no_more(
+    settings, contracts, released, change, monkeypatch
+):
+    """It has run out, does not hold yet, or its file was deleted; the other product stays."""
+    monkeypatch.setattr("publishing.catalogue.city_today", lambda: date(2026, 11, 28))
+    assert build_site(settings, contracts).releases == {PRODUCT: 1, OTHER: 1}
+    made = contracts.approval(PRODUCT)
+    left = (made.model_copy(update=change),) if change else ()
+    ended = replace(contracts, approvals=dict(contracts.approvals) | {PRODUCT: left})
+    assert build_site(settings, ended).releases == {OTHER: 1}
+    assert released_numbers(open_database(settings)) == {OTHER: 1}
+
+
+def test_a_decision_holds_through_its_last_day(settings, contracts, released, monkeypatch):
+    made = contracts.approval(PRODUCT).model_copy(update={"valid_until": "2026-11-28"})
+    ended = replace(contracts, approvals=dict(contracts.approvals) | {PRODUCT: (made,)})
+    for day, shown in ((date(2026, 11, 28), 2), (date(2026, 11, 29), 1)):
+        monkeypatch.setattr("publishing.catalogue.city_today", lambda day=day: day)
+        assert len(build_site(settings, ended).releases) == shown
 
 
 def test_a_catalogue_that_breaks_the_profile_is_not_shown(
