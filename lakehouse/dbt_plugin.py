@@ -56,11 +56,12 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb finds it by this n
         self.connection = conn
         conn.load_extension(str(duck.extension("delta")))
         conn.execute("set global TimeZone = 'UTC'")
-        for schema in ("bronze", "reference", "lake", *_LAYERS):
+        for schema in ("bronze", "reference", "operations", "lake", *_LAYERS):
             conn.execute(f"create schema if not exists {schema}")
         conn.execute(_TABLES)
         _register_bronze(conn, self.settings, self.contracts)
         _register_reference(conn, self.contracts)
+        _register_metering(conn, self.settings)
         _register_models(conn, self.settings)
 
     def store(self, target_config: TargetConfig) -> None:
@@ -112,6 +113,16 @@ def _register_reference(connection: duckdb.DuckDBPyConnection, contracts: Contra
         connection.register("said", table)
         connection.execute(f"create table reference.{name} as from said")
         connection.unregister("said")
+
+
+def _register_metering(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    address = tables.metering(settings)
+    if delta.exists(address):
+        view = f"create view operations.metering as from {duck.delta_scan(address)}"
+        connection.execute(view)
+        return
+    connection.register("nothing_metered", tables.METERING.empty_table())
+    connection.execute("create table operations.metering as from nothing_metered")
 
 
 def _register_models(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

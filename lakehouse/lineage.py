@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse import delta, delta_log, duck, tables
+from lakehouse.contracts.own import OWN
 from lakehouse.settings import Settings
 
 
@@ -81,6 +82,8 @@ def lineage_of(settings: Settings, model: str, version: int, sources: Sequence[s
     steps = tuple(_steps(settings, f"gold.{model}", version, batches))
     found = []
     for source in sources:
+        if source in OWN:  # nobody delivers it; its tables are steps on the way
+            continue
         followed = batches.get(source)
         newest = delta.mark_of(tables.bronze(settings, source), "batch")
         batch = newest if followed is None else followed

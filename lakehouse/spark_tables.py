@@ -41,10 +41,15 @@ def statements(
     lake = root.rstrip("/") if root else settings.lake.absolute().as_uri()
     yield "create schema if not exists bronze"
     yield "create schema if not exists reference"
+    yield "create schema if not exists operations"
     there = [name.split(".") for name in tables.every(settings) if "." in name]
     delivered = [name for layer, name in there if layer == "bronze" and name in contracts.sources]
     yield from (_table("reference", name, lake) for layer, name in there if layer == "reference")
     yield from (_table("bronze", source_id, lake) for source_id in delivered)
+    if "operations.metering" in tables.every(settings):
+        yield _table("operations", "metering", lake)
+    else:
+        yield f"create or replace view operations.metering as {_nothing(tables.METERING)}"
     if built is not None:
         for layer in ("silver", "gold"):
             yield f"create schema if not exists {layer}"
@@ -59,10 +64,13 @@ def _table(layer: str, name: str, lake: str) -> str:
 
 
 def _rows(source_ids: list[str]) -> Iterator[str]:
-    nothing = ", ".join(
-        f"cast(null as {_TYPES[column.type]}) as {column.name}" for column in tables.TELEMETRY
-    )
-    yield f"select cast(null as string) as source_id, {nothing} where false"
+    yield _nothing(pa.schema([pa.field("source_id", pa.string()), *tables.TELEMETRY]))
     names = ", ".join(tables.TELEMETRY.names)
     for source_id in source_ids:
         yield f"select '{source_id}' as source_id, {names} from bronze.`{source_id}`"
+
+
+def _nothing(schema: pa.Schema) -> str:
+    """A query without rows that has the columns of a table."""
+    columns = (f"cast(null as {_TYPES[column.type]}) as {column.name}" for column in schema)
+    return f"select {', '.join(columns)} where false"

@@ -131,6 +131,23 @@ QUALITY_DAYS: Final = pa.schema(
 stands."""
 
 
+METERING: Final = pa.schema(
+    [
+        _column("metered_at", INSTANT, "When it was done, UTC", nullable=False),
+        _column("run", pa.string(), "Run of a job", nullable=False),
+        _column("stage", pa.string(), "Step, from ingestion to portal", nullable=False),
+        _column("kind", pa.string(), "source, product or platform", nullable=False),
+        _column("subject", pa.string(), "What it was done for", nullable=False),
+        _column("model", pa.string(), "dbt model that was built"),
+        _column("processor_s", pa.float64(), "Processor time, s", nullable=False),
+        _column("elapsed_s", pa.float64(), "Time that passed, s", nullable=False),
+        _column("rows", pa.int64(), "Rows delivered or released"),
+        _column("bytes", pa.int64(), "Bytes delivered or released"),
+    ]
+)
+"""One row for each piece of work of each run of a job, and what it was done for."""
+
+
 LAYERS: Final = ("reference", "bronze", "quarantine", "silver", "gold", "operations")
 """Folders of the lake that hold tables."""
 
@@ -178,3 +195,8 @@ def quality(settings: Settings) -> Path:
 def quality_days(settings: Settings) -> Path:
     """What the days of products were like when they were audited."""
     return settings.lake / "operations" / "quality_days"
+
+
+def metering(settings: Settings) -> Path:
+    """What work on the lake took, by what it was done for."""
+    return settings.lake / "operations" / "metering"

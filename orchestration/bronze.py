@@ -10,9 +10,11 @@ import dagster as dg
 from ingestion import Balance, SourceOutcome, balance, ingest_source
 from lakehouse import tables
 from lakehouse.contracts import Contracts, SourceContract
+from lakehouse.metering import Purpose
 from lakehouse.reference import reference_tables, write_reference
 from lakehouse.settings import Settings
 from orchestration import metadata
+from orchestration.metering import Metering
 
 _ACCOUNTED = "every_row_accounted_for"
 _TRUSTED = "every_delivery_trusted"
@@ -39,8 +41,9 @@ def reference_asset(settings: Settings, contracts: Contracts) -> dg.AssetsDefini
             for name in names
         ],
     )
-    def _reference() -> Iterator[dg.MaterializeResult[None]]:
-        commits = write_reference(settings, contracts)
+    def _reference(meter: Metering) -> Iterator[dg.MaterializeResult[None]]:
+        with meter.measure(Purpose("ingestion", "platform", "reference")):
+            commits = write_reference(settings, contracts)
         for name in names:
             shown = metadata.of_table(tables.reference(settings, name))
             shown["changed"] = dg.MetadataValue.bool(commits[name].written)
@@ -84,8 +87,11 @@ def bronze_asset(settings: Settings, contract: SourceContract) -> dg.AssetsDefin
             ),
         ],
     )
-    def _bronze() -> Iterator[dg.MaterializeResult[None]]:
-        outcome = ingest_source(settings, contract)
+    def _bronze(meter: Metering) -> Iterator[dg.MaterializeResult[None]]:
+        with meter.measure(Purpose("ingestion", "source", contract.id)) as spent:
+            outcome = ingest_source(settings, contract)
+            spent.rows = outcome.ledger.rows_in
+            spent.bytes = sum(receipt.size for receipt in outcome.receipts)
         yield _result(settings, contract, outcome, balance(settings, contract.id))
 
     return _bronze

@@ -9,6 +9,7 @@ from lakehouse.settings import Settings
 from orchestration.automation import chain, daily, inbox_sensor, nightly, noting, weekly
 from orchestration.bronze import bronze_asset, reference_asset
 from orchestration.jobs import jobs, maintenance, reconciliation
+from orchestration.metering import metering, metering_spec
 from orchestration.models import dbt_resource, model_assets
 from orchestration.release import audit_check, portal_assets, release_asset, sharing_check
 
@@ -27,6 +28,7 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
         assets=[
             reference_asset(settings, contracts),
             *(bronze_asset(settings, source) for source in contracts.sources.values()),
+            metering_spec(settings),
             model_assets(settings, contracts),
             *(release_asset(settings, contracts, p) for p in contracts.products.values()),
             *portal_assets(settings, contracts),
@@ -42,6 +44,6 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
             *chain(defined, comparing),
             *noting(settings, [*defined.values(), comparing, upkeep]),
         ],
-        resources={"dbt": dbt_resource()},
+        resources={"dbt": dbt_resource(), "meter": metering(settings)},
         executor=dg.in_process_executor,
     )

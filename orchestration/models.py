@@ -1,7 +1,9 @@
 """The dbt models as assets: silver and gold, joined to bronze by what the contracts name."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
+from lakehouse.metering import Meter, Purpose
 from lakehouse.settings import PROJECT, Settings
 from orchestration import metadata
 from orchestration.bronze import bronze_key
+from orchestration.metering import Metering, of_models
 
 DBT = PROJECT / "dbt"
 MANIFEST = DBT / "target" / "manifest.json"
@@ -64,9 +68,9 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
         dagster_dbt_translator=LakeTranslator(contracts),
     )
     def _models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, meter: Metering
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | Any]:
-        with exclusive(settings, "transformation"):
+        with exclusive(settings, "transformation"), _metered(settings, contracts, meter):
             before = _versions(settings)
             # dbt's unit tests are about the SQL, not about today's rows: development runs them.
             command = ["build", "--exclude-resource-type", "unit_test"]
@@ -89,6 +93,20 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
                     yield event
 
     return _models
+
+
+@contextmanager
+def _metered(settings: Settings, contracts: Contracts, meter: Meter) -> Iterator[None]:
+    """Measure a run of dbt, and let those bear it that its models are built for."""
+    told = dbt_target(settings) / "run_results.json"
+    told.unlink(missing_ok=True)  # that of the run before
+    try:
+        with meter.measure(Purpose("gold", "platform", "dbt")) as whole:
+            yield
+    finally:
+        results = json.loads(told.read_bytes())["results"] if told.is_file() else []
+        nodes = json.loads(MANIFEST.read_bytes())["nodes"]
+        meter.divide(whole, of_models(results, nodes, contracts))
 
 
 def _versions(settings: Settings) -> dict[Path, int | None]:

@@ -10,8 +10,10 @@ import dagster as dg
 from lakehouse.contracts import Contracts, ProductContract
 from lakehouse.decisions import Decision
 from lakehouse.errors import ReleaseRefused
+from lakehouse.metering import Purpose
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
+from orchestration.metering import Metering
 from publishing import letters
 from publishing.channels import deliver
 from publishing.release import Release, newest_release, release
@@ -35,10 +37,11 @@ def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksD
         blocking=True,
         description=f"Great Expectations suite of the contract {product.id} {product.version}.",
     )
-    def _audit() -> dg.AssetCheckResult:
+    def _audit(meter: Metering) -> dg.AssetCheckResult:
         from quality import audit_product  # Great Expectations takes seconds to import
 
-        verdict = audit_product(settings, product)
+        with meter.measure(Purpose("audit", "product", product.id)):
+            verdict = audit_product(settings, product)
         _tell(settings, letters.of_audit(settings, product, verdict))
         return dg.AssetCheckResult(
             passed=verdict.passed,
@@ -66,10 +69,11 @@ def sharing_check(
         description=f"The sharing policy on {product.id} {product.version}, "
         f"{product.publication.audience}: classification, law, the information owner's decision.",
     )
-    def _sharing() -> dg.AssetCheckResult:
+    def _sharing(meter: Metering) -> dg.AssetCheckResult:
         from quality import decide_product
 
-        decision = decide_product(settings, contracts, product)
+        with meter.measure(Purpose("sharing", "product", product.id)):
+            decision = decide_product(settings, contracts, product)
         _tell(settings, letters.of_sharing(settings, product, decision))
         objections = " ".join(outcome.en for outcome in decision.objections)
         return dg.AssetCheckResult(
@@ -100,9 +104,13 @@ def release_asset(
         description=product.publication.title.en,
         tags={"domain": product.domain, "audience": product.publication.audience},
     )
-    def _release() -> dg.MaterializeResult[None]:
+    def _release(meter: Metering) -> dg.MaterializeResult[None]:
         try:
-            made = release(settings, contracts, product.id)
+            with meter.measure(Purpose("release", "product", product.id)) as spent:
+                made = release(settings, contracts, product.id)
+                if made.is_new:
+                    spent.rows = made.rows
+                    spent.bytes = sum(file.bytes for file in made.files)
         except ReleaseRefused as refusal:
             last = newest_release(settings, product.id)
             kept = f"release {last.number} stays" if last else "nothing is published"
@@ -142,8 +150,10 @@ def portal_assets(settings: Settings, contracts: Contracts) -> Sequence[dg.Asset
             ),
         ],
     )
-    def _portal() -> Iterator[dg.MaterializeResult[None]]:
-        site = build_site(settings, contracts)
+    def _portal(meter: Metering) -> Iterator[dg.MaterializeResult[None]]:
+        with meter.measure(Purpose("portal", "platform", "portal")) as whole:
+            site = build_site(settings, contracts)
+        meter.divide(whole, {Purpose("portal", "product", one): 1 for one in site.releases})
         shown = {
             "site": dg.MetadataValue.path(str(site.folder)),
             "changed": dg.MetadataValue.bool(site.is_new),

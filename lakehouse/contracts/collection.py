@@ -10,6 +10,7 @@ from typing import TypeVar
 from lakehouse.contracts import drafts
 from lakehouse.contracts.approvals import Approval, Approvals, load_approvals
 from lakehouse.contracts.districts import bounds
+from lakehouse.contracts.own import OWN
 from lakehouse.contracts.product import ProductContract, load_product
 from lakehouse.contracts.source import SourceContract, load_source
 from lakehouse.contracts.vocabulary import Vocabulary, load_vocabulary
@@ -121,6 +122,7 @@ def load_contracts(folder: Path) -> Contracts:
     products = _load_all(sorted((folder / "products").rglob("*.yaml")), load_product, problems)
     approvals = load_approvals(folder, products, problems)
     for source in sources.values():
+        problems += _taken_ids(source)
         problems += unknown_words(source, vocabulary)
         problems += _swapped_places(source, vocabulary)
     for product in products.values():
@@ -192,6 +194,12 @@ def _swapped_places(source: SourceContract, vocabulary: Vocabulary) -> Iterator[
             )
 
 
+def _taken_ids(source: SourceContract) -> Iterator[Problem]:
+    if source.id in OWN:
+        what = f"'{source.id}' is the name of the lake's own tables"
+        yield Problem(f"{source.path}: id", what, "Give the source another id.")
+
+
 def _unknown_publisher(product: ProductContract, vocabulary: Vocabulary) -> Iterator[Problem]:
     publisher = product.publication.publisher
     if publisher not in vocabulary.organisations:
@@ -201,11 +209,11 @@ def _unknown_publisher(product: ProductContract, vocabulary: Vocabulary) -> Iter
 
 def _unknown_sources(product: ProductContract, sources: Sequence[str]) -> Iterator[Problem]:
     for name in product.publication.sources:
-        if name not in sources:
+        if name not in sources and name not in OWN:
             yield Problem(
                 f"{product.path}: customProperties.publication.sources",
                 f"there is no source '{name}'",
-                f"Known: {', '.join(sources) or 'none'}.",
+                f"Known: {', '.join([*sources, *OWN])}.",
             )
 
 

@@ -148,7 +148,8 @@ class Quality:
 class ProductColumn:
     """One column a product promises.
 
-    `may_hold` names the kinds of findings of the disclosure scan that are meant to be in it.
+    `may_hold` names the kinds of findings of the disclosure scan that are meant to be in it. If it
+    `varies`, one day says nothing of what the next is like, and audits compare none.
     """
 
     name: str
@@ -162,6 +163,7 @@ class ProductColumn:
     maximum: float | None
     levels: Levels | None = None
     may_hold: tuple[str, ...] = ()
+    varies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,7 @@ def _columns(document: Document, table: Mapping[str, Any]) -> Iterator[ProductCo
             maximum=options.get("maximum"),
             levels=column_levels(document, index, item),
             may_hold=tuple(extra.get("mayHold", ())),
+            varies=extra.get("varies") is True,
         )
 
 

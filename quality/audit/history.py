@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
 from lakehouse import delta, tables
+from lakehouse.appending import append_beside
 from lakehouse.contracts import ProductContract
 from lakehouse.duck import delta_scan, literal
-from lakehouse.errors import LakeConflict
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
 from quality.audit.profile import RECENT, Day, Figures
 
-_TRIES: Final = 5
 _LAGS: Final = 40
 """Audits whose lags are remembered."""
 
@@ -135,12 +133,14 @@ def keep(
         for one in verdict.checks
     ]
     if checks:
-        _append(tables.quality(settings), checks, tables.QUALITY, mark, "Checks of audits")
+        table = pa.Table.from_pylist(checks, tables.QUALITY)
+        append_beside(tables.quality(settings), table, mark, "Checks of audits")
     about |= {"passed": verdict.passed}
     rows = [about | row for row in (*_rows(days), *_gone(gone))]
     if rows:
         mark = f"{mark}:{'passed' if verdict.passed else 'failed'}"
-        _append(tables.quality_days(settings), rows, tables.QUALITY_DAYS, mark, "Days of products")
+        table = pa.Table.from_pylist(rows, tables.QUALITY_DAYS)
+        append_beside(tables.quality_days(settings), table, mark, "Days of products")
 
 
 def _rows(days: Collection[Day]) -> Iterator[dict[str, Any]]:
@@ -155,20 +155,6 @@ def _gone(days: Collection[date]) -> Iterator[dict[str, Any]]:
     for day in days:
         newest = datetime(day.year, day.month, day.day, tzinfo=UTC)
         yield {"day": day, "complete": True, "newest": newest, "rows": 0}
-
-
-def _append(
-    address: Path, rows: list[dict[str, Any]], schema: pa.Schema, mark: str, description: str
-) -> None:
-    table = pa.Table.from_pylist(rows, schema)
-    for left in reversed(range(_TRIES)):
-        try:
-            delta.append(address, table, schema, marks={mark: 1}, description=description)
-        except LakeConflict:  # audits of other products write here too
-            if not left:
-                raise
-        else:
-            return
 
 
 def _instant(moment: datetime) -> str:

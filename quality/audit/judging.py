@@ -198,7 +198,7 @@ def _history(
     )
     if not settings:
         return checks, (), frozenset()
-    names = [column.name for column in contract.columns]
+    names = [column.name for column in contract.columns if not column.varies]
     days = profile(connection, scope, time, names, periods, past.pending)
     judged = to_judge(days, past)
     checks += check_days(judged, past, exceptions)

@@ -10,6 +10,7 @@ from typing import Final
 from lakehouse.contracts import Contracts, ProductContract, SourceContract
 from lakehouse.contracts.approvals import Approval, Audience
 from lakehouse.contracts.classification import Classification, Levels, Processing
+from lakehouse.contracts.own import OWN
 from lakehouse.contracts.product import ProductColumn, Statistics
 
 _PLACES: Final = ("longitude", "latitude", "northing_m", "easting_m")
@@ -139,6 +140,9 @@ def facts_of(contracts: Contracts, contract: ProductContract, today: date) -> Fa
 
 def _origins(contracts: Contracts, names: tuple[str, ...]) -> Iterator[Origin]:
     for name in names:
+        if name in OWN:
+            yield Origin(name, OWN[name])
+            continue
         source = contracts.sources.get(name)
         if source is None:  # still a draft: nothing in it has been decided
             yield Origin(name, None)

@@ -22,11 +22,13 @@ from tests.sjostad import process, sjostad
 
 pytestmark = pytest.mark.slow
 CONTRACTS = load_contracts(PROJECT / "contracts")
+MODELS = PROJECT / "dbt" / "models"
 
 
 def versions(home: Path) -> dict[str, int | None]:
+    """Of every table but that in which each run adds what it took."""
     return {str(path.relative_to(home)): delta.version_of(path)
-            for path in sorted((home / "lake").glob("*/*"))}  # fmt: skip
+            for path in sorted((home / "lake").glob("*/*")) if path.name != "metering"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,29 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
     assert not [name for name in stages[2]["assets"] if not name.startswith("release/")]
     assert len(stages[2]["checks"]) == 2 * len(CONTRACTS.products)  # its audit, and sharing it
     assert (home / "site" / "index.html").is_file()
+
+
+def test_what_a_run_took_is_metered_and_the_first_part_of_it_is_told(city):
+    home, _ = city
+    settings = Settings(home=home, contracts=PROJECT / "contracts")
+    metered = delta.open_table(tables.metering(settings)).to_pyarrow_table().to_pylist()
+    assert {row["stage"] for row in metered} == {
+        "ingestion", "silver", "gold", "audit", "sharing", "release", "portal"
+    }  # fmt: skip
+    of_silver = {row["model"] for row in metered if row["stage"] == "silver"}
+    assert of_silver == {f"silver.{path.stem}" for path in MODELS.glob("silver/*.sql")}
+    taken = {row["subject"]: row["rows"] for row in metered if row["kind"] == "source"}
+    assert set(taken) == set(CONTRACTS.sources)
+    with open_curated(settings) as connection:
+        told = connection.execute(
+            "select subject_id, rows, total_s from gold.delningskostnad_dygn where kind = 'source'"
+        ).fetchall()
+    closed = {one.id for one in CONTRACTS.sources.values() if not one.classification.is_shareable}
+    assert closed
+    assert {name: rows for name, rows, _ in told} == {
+        name: None if name in closed else rows for name, rows in taken.items()
+    }
+    assert all(total_s > 0 for *_, total_s in told)
 
 
 def test_what_is_restricted_reaches_no_portal_no_assistant_and_no_analyst(city):
