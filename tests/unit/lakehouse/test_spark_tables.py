@@ -8,9 +8,17 @@ import pyarrow as pa
 
 from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
+from lakehouse.metering import Meter, Purpose, keep
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.spark_tables import statements
+
+
+def metered() -> Meter:
+    meter = Meter("one")
+    with meter.measure(Purpose("ingestion", "source", "miljo_luft")):
+        pass
+    return meter
 
 
 def test_what_has_been_delivered_is_named_where_it_lies(tmp_path):
@@ -25,6 +33,14 @@ def test_what_has_been_delivered_is_named_where_it_lies(tmp_path):
     assert f"create table if not exists bronze.`miljo_luft` using delta location '{place}'" in said
     assert not any("no_longer" in one or "smhi_vader" in one for one in said)
     assert {one.split("`")[1] for one in said if " reference.`" in one} == names
+    assert (
+        "create or replace view operations.metering as select cast(null as timestamp)"
+        in "".join(said)
+    )
+    keep(settings, metered())
+    there = f"{settings.lake.absolute().as_uri()}/operations/metering"
+    named = f"create table if not exists operations.`metering` using delta location '{there}'"
+    assert named.replace("it's", r"it\'s") in list(statements(settings, contracts))
     assert said[-1].startswith("create or replace view bronze.telemetry as select")
     assert said[-1].count(" union all ") == 1
     assert "'miljo_luft' as source_id, device, channel, phenomenon_time" in said[-1]

@@ -1,0 +1,105 @@
+"""What one more audience costs, as it is estimated and as it is.
+
+The estimate is what `gold.delningskostnad_dygn` would tell: processor seconds of gate, release and
+portal of the product as it is shared now. Then the product gets a second contract, for another
+audience, and everything is published again from the same lake: what that takes more is the truth.
+
+Run: python -m benchmarks.one_more_audience [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from lakehouse import delta, tables
+from lakehouse.settings import PROJECT, Settings
+from sample_city import generate
+
+PRODUCTS = ("luftkvalitet_timme", "trafikflode_kvart")
+
+
+def run(settings: Settings, *words: str) -> float:
+    """Run a command on a lake; its processor seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", *words],
+        cwd=PROJECT,
+        env={**os.environ, **settings.as_environment()},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def metered(settings: Settings, product: str) -> float:
+    """Processor seconds of gate, release and portal of a product."""
+    table = delta.open_table(tables.metering(settings)).to_pyarrow_table()
+    stages = ("audit", "sharing", "release", "portal")
+    found = [
+        float(row["processor_s"])
+        for row in table.to_pylist()
+        if row["subject"] == product and row["stage"] in stages
+    ]
+    return sum(found)
+
+
+def add_audience(contracts: Path, product: str) -> Path:
+    """A second contract about the same model, for the city's own use."""
+    text = (contracts / "products" / f"{product}.yaml").read_text("utf-8")
+    other = contracts / "products" / f"{product}_intern.yaml"
+    text = text.replace(f"id: {product}\n", f"id: {product}_intern\n", 1)
+    other.write_text(text.replace("audience: open", "audience: internal"), "utf-8")
+    return other
+
+
+def published(built: Path, folder: Path, contracts: Path) -> tuple[float, Settings]:
+    """Publish from a copy of a lake that is built: its processor seconds, and the copy."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(built, folder, symlinks=True)
+    settings = Settings.from_environment({}, home=folder, contracts=contracts)
+    return run(settings, "publish"), settings
+
+
+def main() -> None:
+    """Print estimate and truth for each product."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        contracts, built = folder / "contracts", folder / "built"
+        shutil.copytree(PROJECT / "contracts", contracts)
+        settings = Settings.from_environment({}, home=built, contracts=contracts)
+        generate(settings.inbox)
+        run(settings, "ingest")
+        run(settings, "build")
+        alone: list[float] = []
+        estimates: dict[str, list[float]] = {product: [] for product in PRODUCTS}
+        truths: dict[str, list[float]] = {product: [] for product in PRODUCTS}
+        for _ in range(rounds):
+            took, lake = published(built, folder / "home", contracts)
+            alone.append(took)
+            for product in PRODUCTS:
+                estimates[product].append(metered(lake, product))
+                other = add_audience(contracts, product)
+                more, _ = published(built, folder / "home", contracts)
+                other.unlink()
+                truths[product].append(more - took)
+    print(f"publishing everything: {median(alone):.2f} processor seconds")
+    for product in PRODUCTS:
+        estimate, truth = median(estimates[product]), median(truths[product])
+        spread = f"{min(truths[product]):.2f}-{max(truths[product]):.2f}"
+        print(f"{product}: estimated {estimate:.2f}, in truth {truth:.2f} ({spread}) more")
+
+
+if __name__ == "__main__":
+    main()
