@@ -21,6 +21,8 @@ from lakehouse.contracts.product import ProductColumn
 from lakehouse.decisions import load_decision
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
+from orchestration.made_of import undeclared
+from orchestration.manifest import nodes
 from publishing.distributions import TYPES
 from publishing.release import newest_release
 from publishing.site import current_site
@@ -49,7 +51,26 @@ def disagreements(settings: Settings, contracts: Contracts) -> Iterator[Disagree
     for source in contracts.sources.values():
         yield from _of_source(settings, contracts, source)
     for product in contracts.products.values():
-        yield from _of_product(settings, contracts, product)
+        yield from of_product(settings, contracts, product)
+        yield from _of_release(settings, contracts, product)
+
+
+def of_product(
+    settings: Settings, contracts: Contracts, product: ProductContract
+) -> Iterator[Disagreement]:
+    """Hold against each other what speaks of a product before it is released.
+
+    Args:
+        settings: The lake.
+        contracts: Every contract.
+        product: The product.
+    """
+    yield from _of_models(contracts, product)
+    yield from _of_suite(product)
+    address = tables.model(settings, "gold", product.model)
+    version = delta.version_of(address)
+    if version is not None:
+        yield from _of_table(product, address, version)
 
 
 def _of_source(
@@ -90,24 +111,18 @@ def _of_mapping(
         )
 
 
-def _of_product(
+def _of_release(
     settings: Settings, contracts: Contracts, product: ProductContract
 ) -> Iterator[Disagreement]:
-    yield from _of_models(product)
-    yield from _of_suite(product)
-    address = tables.model(settings, "gold", product.model)
-    version = delta.version_of(address)
-    if version is None:
-        return
-    yield from _of_table(product, address, version)
+    version = delta.version_of(tables.model(settings, "gold", product.model))
     release = newest_release(settings, product.id)
-    if release is None:
+    if version is None or release is None:
         return
     yield from _of_decision(settings, contracts, product, version)
     yield from _of_catalogue(settings, product, release.number, release.contract_digest)
 
 
-def _of_models(product: ProductContract) -> Iterator[Disagreement]:
+def _of_models(contracts: Contracts, product: ProductContract) -> Iterator[Disagreement]:
     model = _models(PROJECT / "dbt").get(product.model)
     if model is None:
         yield Disagreement(
@@ -128,6 +143,8 @@ def _of_models(product: ProductContract) -> Iterator[Disagreement]:
         else:
             continue
         yield Disagreement(product.id, left, right, "Correct the one that is wrong.")
+    for left, right in undeclared(contracts, product, nodes()):
+        yield Disagreement(product.id, left, right, "Name them in publication.sources.")
 
 
 def _of_table(product: ProductContract, address: Path, version: int) -> Iterator[Disagreement]:

@@ -22,7 +22,7 @@ from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
 from orchestration.lake import open_lake
-from orchestration.models import MANIFEST
+from orchestration.manifest import MANIFEST
 
 _LEAST_FREE: Final = 0.15
 _MANY_SMALL: Final = 300

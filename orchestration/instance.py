@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import dagster as dg
 
-from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from orchestration.lake import mark_lake
-from orchestration.models import DBT, MANIFEST
+from orchestration.manifest import write_if_stale
 
 _INSTANCE = """\
 # Written by sjostad. SQLite in this folder serves one machine; for more, see docs/operations.md.
@@ -60,35 +56,9 @@ def prepare(settings: Settings) -> None:
         config.write_text(_INSTANCE, encoding="utf-8")
     os.environ.update(settings.as_environment())
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    if _is_stale(MANIFEST):
-        _parse()
+    write_if_stale()
 
 
 def instance(settings: Settings) -> dg.DagsterInstance:
     """Dagster's instance in the home folder, so that a run here shows in the UI."""
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
-
-
-def _is_stale(manifest: Path) -> bool:
-    if not manifest.is_file():
-        return True
-    made = manifest.stat().st_mtime
-    project = [
-        path
-        for path in DBT.rglob("*")
-        if path.suffix in (".sql", ".yml") and MANIFEST.parent not in path.parents
-    ]
-    return any(path.stat().st_mtime > made for path in project)
-
-
-def _parse() -> None:
-    """Let dbt write its manifest; its own process, because dbt keeps global state."""
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "parse"]
-    places = ["--project-dir", str(DBT), "--profiles-dir", str(DBT)]
-    done = subprocess.run([*command, *places], capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter
-    if done.returncode != 0:
-        raise LakeError(
-            Problem(
-                str(DBT), f"dbt cannot parse it:\n{done.stdout}{done.stderr}", "Mend the model."
-            )
-        )

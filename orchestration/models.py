@@ -14,16 +14,14 @@ from packaging.version import Version
 
 from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
-from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
 from lakehouse.metering import Meter, Purpose
-from lakehouse.settings import PROJECT, Settings
+from lakehouse.settings import Settings
 from orchestration import metadata
 from orchestration.bronze import bronze_key
+from orchestration.manifest import DBT, nodes, require
 from orchestration.metering import Metering, of_models
 
-DBT = PROJECT / "dbt"
-MANIFEST = DBT / "target" / "manifest.json"
 _TELEMETRY = dg.AssetKey(["bronze", "telemetry"])
 
 
@@ -57,13 +55,9 @@ def model_assets(settings: Settings, contracts: Contracts) -> dg.AssetsDefinitio
     Raises:
         LakeError: dbt has not parsed the project yet.
     """
-    if not MANIFEST.is_file():
-        raise LakeError(
-            Problem(str(MANIFEST), "dbt has not parsed its project", "Run 'sjostad prepare'.")
-        )
 
     @dbt_assets(
-        manifest=MANIFEST,
+        manifest=require(),
         name="dbt_models",
         dagster_dbt_translator=LakeTranslator(contracts),
     )
@@ -105,8 +99,7 @@ def _metered(settings: Settings, contracts: Contracts, meter: Meter) -> Iterator
             yield
     finally:
         results = json.loads(told.read_bytes())["results"] if told.is_file() else []
-        nodes = json.loads(MANIFEST.read_bytes())["nodes"]
-        meter.divide(whole, of_models(results, nodes, contracts))
+        meter.divide(whole, of_models(results, nodes(), contracts))
 
 
 def _versions(settings: Settings) -> dict[Path, int | None]:

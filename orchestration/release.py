@@ -70,15 +70,18 @@ def sharing_check(
         f"{product.publication.audience}: classification, law, the information owner's decision.",
     )
     def _sharing(meter: Metering) -> dg.AssetCheckResult:
+        from orchestration.agreement import of_product
         from quality import decide_product
 
         with meter.measure(Purpose("sharing", "product", product.id)):
             decision = decide_product(settings, contracts, product)
+            differing = list(of_product(settings, contracts, product))
         _tell(settings, letters.of_sharing(settings, product, decision))
-        objections = " ".join(outcome.en for outcome in decision.objections)
+        told = [outcome.en for outcome in decision.objections]
+        told += [f"{one.left}; {one.right}. {one.remedy}" for one in differing]
         return dg.AssetCheckResult(
-            passed=decision.allowed,
-            description=objections or f"may be shared: {decision.audience}",
+            passed=decision.allowed and not differing,
+            description=" ".join(told) or f"may be shared: {decision.audience}",
             metadata={
                 "audience": decision.audience,
                 "delta_version": decision.delta_version,

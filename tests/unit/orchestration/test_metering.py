@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,12 @@ def test_dbts_seconds_are_borne_in_equal_shares_tests_with_their_models():
     }
 
 
+def prepared(settings, monkeypatch) -> None:
+    for name in (*settings.as_environment(), "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "")  # prepare() sets them for good
+    prepare(settings)
+
+
 @pytest.fixture
 def lake(tmp_path):
     """Two products: one that is built and may be shared, one without a table."""
@@ -89,11 +96,30 @@ def lake(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_product_that_hides_what_it_is_made_of_is_not_released(lake, monkeypatch):
+    """Its audit passes and its decision allows it: nobody has told the policy."""
+    settings, contracts = lake
+    prepared(settings, monkeypatch)
+    product = contracts.product(PRODUCT)
+    own = product.publication.model_copy(update={"sources": ("reference",)})
+    lying = replace(contracts, products={PRODUCT: replace(product, publication=own)})
+    (stage,) = run_jobs(settings, lying, ["publishing"])
+    passed, said = stage.checks[f"gold/{PRODUCT}: sharing_{PRODUCT}"]
+    assert not passed
+    assert said == (
+        f"the contract names reference; gold.{PRODUCT} is made of what sources have delivered. "
+        "Name them in publication.sources."
+    )
+    assert newest_release(settings, PRODUCT) is None
+    honest = replace(contracts, products={PRODUCT: product})
+    assert not run_jobs(settings, honest, ["publishing"])[0].failures
+    assert newest_release(settings, PRODUCT)
+
+
+@pytest.mark.slow
 def test_what_publishing_takes_is_kept_with_the_product(lake, monkeypatch):
     settings, contracts = lake
-    for name in (*settings.as_environment(), "DAGSTER_HOME"):
-        monkeypatch.setenv(name, "")  # prepare() sets them for good
-    prepare(settings)
+    prepared(settings, monkeypatch)
     stages = run_jobs(settings, contracts, ["publishing", "portal"])
     assert set(stages[0].failures) == {
         f"gold__{OTHER}_audit_{OTHER}", f"gold__{OTHER}_sharing_{OTHER}"
