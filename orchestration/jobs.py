@@ -22,7 +22,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
-from orchestration.maintaining import retention_of, upkeep_of
+from orchestration.maintaining import retention_of, told_of, upkeep_of
 from orchestration.release import release_key
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
@@ -101,11 +101,11 @@ def maintenance(settings: Settings) -> dg.JobDefinition:
     def _maintain() -> None:
         log = dg.get_dagster_logger()
         failures = []
-        for source_id, gone in retention_of(settings):
+        for name, gone in retention_of(settings):
             if isinstance(gone, SjostadError):
                 failures.append(str(gone))
             else:
-                log.info(f"{source_id}: kept from {gone.kept_from} on, {gone.rows:,} rows gone")
+                log.info(f"{name}: kept from {gone.kept_from} on, gone: {told_of(gone)}")
         for name, done in upkeep_of(settings):
             if isinstance(done, SjostadError):  # the others can be seen to all the same
                 failures.append(str(done))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -25,12 +25,15 @@ from lakehouse.vacuum import LEAST
 from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption
 
+if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
+    from publishing.retention import Expired
+
 EXIT_FAILED: Final = 1
 
 Done = tuple[str, Upkeep | SjostadError]
 """A table's name, and what its upkeep came to."""
-Gone = tuple[str, Past | SjostadError]
-"""A source, and what its retention came to."""
+Gone = tuple[str, "Past | Expired | SjostadError"]
+"""A source or a product, and what its retention came to."""
 
 
 def maintain(
@@ -64,7 +67,7 @@ def maintain(
     _require_long(settings.keep_days if keep_days is None else keep_days, allow_short)
     failures: list[SjostadError] = []
     found: dict[str, Upkeep] = {}
-    past: dict[str, Past] = {}
+    past: dict[str, Past | Expired] = {}
     with exclusive(settings, "maintain"), report.working(as_json) as tell:
         for source_id, gone in () if table else retention_of(settings, dry_run=dry_run):
             if isinstance(gone, SjostadError):
@@ -91,18 +94,27 @@ def maintain(
 
 
 def retention_of(settings: Settings, *, dry_run: bool = False) -> Iterator[Gone]:
-    """Remove what each source keeps no longer; one that fails does not stop the rest.
+    """Remove what sources and products keep no longer; one that fails does not stop the rest.
 
     Args:
         settings: The lake.
         dry_run: Only look.
     """
+    from publishing.retention import expire
+
     try:
-        sources = load_contracts(settings.contracts).sources
+        contracts = load_contracts(settings.contracts)
     except SjostadError as error:  # the tables can be seen to all the same
         yield "contracts", error
         return
-    for source_id, contract in sources.items():
+    for product_id, product in contracts.products.items():
+        try:
+            expired = expire(settings, product, dry_run=dry_run)
+            if expired:
+                yield product_id, expired
+        except SjostadError as error:
+            yield product_id, error
+    for source_id, contract in contracts.sources.items():
         try:
             past = enforce(settings, contract, dry_run=dry_run)
             if past and not dry_run:
@@ -190,7 +202,7 @@ def _require_long(days: int, is_short_meant: bool) -> None:
 
 
 def _report(
-    found: Mapping[str, Upkeep], past: Mapping[str, Past], dry_run: bool, as_json: bool
+    found: Mapping[str, Upkeep], past: Mapping[str, Past | Expired], dry_run: bool, as_json: bool
 ) -> None:
     """Print what was done, source by source and table by table."""
     if as_json:
@@ -198,14 +210,12 @@ def _report(
         kept = {name: asdict(one) | {"kept_from": str(one.kept_from)} for name, one in past.items()}
         report.print_json(told | ({"retention": kept} if kept else {}))
         return
-    for source_id, one in past.items():
-        bytes_of = "" if one.deliveries is None else f", the bytes of {one.deliveries:,} deliveries"
-        report.out.print(
-            f"  [yellow]•[/] {escape(source_id)} is kept from {one.kept_from} on: "
-            f"{one.rows:,} rows of {one.partitions:,} partitions, {one.held_rows:,} of "
-            f"quarantine{bytes_of} "
-            + ("would go." if dry_run else "are gone. Now run 'sjostad build'.")
-        )
+    for name, one in past.items():
+        end = "would go." if dry_run else "are gone."
+        head = f"  [yellow]•[/] {escape(name)} is kept from {one.kept_from} on:"
+        report.out.print(f"{head} {told_of(one)} {end}")
+    if not dry_run and any(isinstance(one, Past) for one in past.values()):
+        report.out.print("Now run 'sjostad build'.")
     busy = {name: done for name, done in found.items() if _has_done(done)}
     if busy:
         title = "What upkeep would do" if dry_run else "Upkeep"
@@ -229,6 +239,15 @@ def _report(
         report.out.print(f"[green]✓[/] {rest:,} of {len(found):,} tables need nothing.")
     if dry_run and found:
         report.out.print("Nothing was written.")
+
+
+def told_of(gone: Past | Expired) -> str:
+    """What went, in numbers."""
+    if not isinstance(gone, Past):
+        return f"rows of releases {', '.join(map(str, gone.numbers))}"
+    bytes_of = "" if gone.deliveries is None else f", the bytes of {gone.deliveries:,} deliveries"
+    rows = f"{gone.rows:,} rows of {gone.partitions:,} partitions"
+    return f"{rows}, {gone.held_rows:,} of quarantine{bytes_of}"
 
 
 def _has_done(done: Upkeep) -> bool:

@@ -74,7 +74,7 @@ def withdraw(
         note(folder, done)
         if erase:
             for number in numbers:
-                _erase(settings, product_id, number)
+                erase_rows(settings, product_id, number)
     return _shown(settings, contracts, product_id, done)
 
 
@@ -147,8 +147,11 @@ def _numbers(settings: Settings, product_id: str) -> tuple[int, ...]:
     return numbers
 
 
-def _erase(settings: Settings, product_id: str, number: int) -> None:
-    """Delete everything of a release but its manifest and the signature of that."""
+def erase_rows(settings: Settings, product_id: str, number: int) -> None:
+    """Delete everything of a release but its manifest and the signature of that.
+
+    Whoever does so has noted it before (`publishing.withdrawals`).
+    """
     folder = release_folder(settings, product_id, number)
     for path in sorted(folder.iterdir()):
         if path.name not in (MANIFEST, SIGNATURE):

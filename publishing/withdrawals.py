@@ -1,10 +1,10 @@
 """What was taken back: releases that are no longer shown, and products that are closed.
 
 Releases are immutable, so nothing in them changes; a file beside them, `withdrawals.json`, tells
-what was done, when and why. Three things can be: a product is withdrawn (nothing of it is shown and
+what was done, when and why. Four things can be: a product is withdrawn (nothing of it is shown and
 nothing more is released), it is rolled back to an earlier release (those after it are shown no
-more), or it is reinstated. What the rows of a withdrawn release were is kept for who must explain
-it, unless they are erased as well.
+more), it is reinstated, or releases expire, because their rows are kept no longer. What the rows of
+a withdrawn release were is kept for who must explain it, unless they are erased as well.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Withdrawal:
     """One thing that was done about releases of a product.
 
     Attributes:
-        action: What: `withdrawn`, `rolled_back` or `reinstated`.
+        action: What: `withdrawn`, `rolled_back`, `reinstated` or `expired`.
         numbers: The releases that it is about.
         reason: Why, in Swedish, for citizens to read.
         reason_en: The same in English.
@@ -34,7 +34,7 @@ class Withdrawal:
         erased: Whether their rows were deleted.
     """
 
-    action: Literal["withdrawn", "rolled_back", "reinstated"]
+    action: Literal["withdrawn", "rolled_back", "reinstated", "expired"]
     numbers: tuple[int, ...]
     reason: str
     reason_en: str
@@ -65,7 +65,9 @@ def standing(folder: Path) -> Standing:
             for number in one.numbers:
                 hidden.pop(number, None)
             continue
-        hidden |= dict.fromkeys(one.numbers, one)
+        # What was erased stays so, whatever is done about the product after that.
+        gone = {number for number, why in hidden.items() if why.erased}
+        hidden |= dict.fromkeys(set(one.numbers) - gone, one)
         closed = one if one.action == "withdrawn" else closed
     return Standing(hidden, closed)
 

@@ -27,6 +27,7 @@ class Origin:
         licence: SPDX id of the data as delivered; None where the city chooses.
         processing: Where the data were processed before; None if that is not told.
         place_precision_m: Metres that the places of its things must be rounded to in open data.
+        retention_s: How long its rows are kept; None for good.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Origin:
     licence: str | None = None
     processing: Processing | None = None
     place_precision_m: float | None = None
+    retention_s: int | None = None
 
     @property
     def has_personal_data(self) -> bool:
@@ -153,6 +155,7 @@ def _origins(contracts: Contracts, names: tuple[str, ...]) -> Iterator[Origin]:
             source.ownership.licence,
             source.ownership.processing,
             _asked_precision(source),
+            source.retention_s,
         )
 
 

@@ -171,5 +171,17 @@ def retention(facts: Facts) -> Answer | None:
             "Det framgår inte när personuppgifterna gallras.",
             "It is not told when the personal data are deleted.",
         )
-    days = facts.retention_s // 86_400
+    promised = facts.retention_s
+    longer = [
+        one.name
+        for one in facts.origins
+        if one.has_personal_data and (one.retention_s is None or one.retention_s > promised)
+    ]
+    if longer:
+        return Answer(
+            False,
+            f"Källan sparas längre än produkten lovar: {', '.join(longer)}.",
+            f"Kept for longer than the product promises: {', '.join(longer)}.",
+        )
+    days = promised // 86_400
     return Answer(True, f"Gallras efter {days} dygn.", f"Deleted after {days} days.")

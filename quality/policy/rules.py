@@ -152,8 +152,8 @@ RULES: Final = (
     Rule(
         "retention",
         "GDPR art. 5.1 e; arkivlagen (1990:782) 10 §",
-        "Det framgår när personuppgifter gallras.",
-        "It is told when personal data are deleted.",
+        "Det framgår när personuppgifter gallras, och ingen källa sparar dem längre.",
+        "It is told when personal data are deleted, and no source keeps them for longer.",
         people.retention,
     ),
     Rule(

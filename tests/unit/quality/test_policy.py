@@ -108,6 +108,16 @@ def totals_told(facts: Facts) -> Facts:
     return replace(facts, statistics=told)
 
 
+def kept(seconds: int) -> Change:
+    """The product and what it is made of."""
+
+    def change(facts: Facts) -> Facts:
+        origins = tuple(replace(one, retention_s=seconds) for one in facts.origins)
+        return replace(facts, retention_s=seconds, origins=origins)
+
+    return change
+
+
 PERSONAL = {"personal_data": True, "legal_basis": "GDPR artikel 6.1 e"}
 SPECIAL = {**PERSONAL, "special_category": True}
 WORDS: dict[str, Change] = {
@@ -124,7 +134,9 @@ WORDS: dict[str, Change] = {
     "summor redovisas": totals_told,
     "visar platser": whole(shows_places=True),
     "upphov anges": whole(attribution="Mätvärden: Luftföreningen"),
-    "gallras": whole(retention_s=63_115_200),
+    "gallras": kept(63_115_200),
+    "källan gallras aldrig": source(retention_s=None),
+    "källan gallras senare": source(retention_s=94_672_800),
     "inga mottagare": whole(receivers=()),
     "okänt land": source(processing=None),
     "standardklausuler": processing(transfer="standard_clauses"),
