@@ -118,6 +118,22 @@ def passed_before(
     return None
 
 
+def told_before(
+    settings: Settings, contract: ProductContract, delta_version: int, table_id: str
+) -> Verdict | None:
+    """The newest passed verdict of a product on an earlier version of this table.
+
+    Whatever its contract said then: what was told is told.
+    """
+    kept = (settings.audits / contract.id).glob("*-*.json")
+    earlier = [path for path in kept if int(path.name.partition("-")[0]) < delta_version]
+    for path in sorted(earlier, reverse=True):
+        found = _read(path)
+        if found.table_id == table_id and found.model == contract.model and found.passed:
+            return found
+    return None
+
+
 def newest_verdict(settings: Settings, contract: ProductContract) -> Verdict | None:
     """The verdict on the newest version of a product's table; None when no audit has been made."""
     version = delta.version_of(tables.model(settings, "gold", contract.model))
