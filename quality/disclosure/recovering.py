@@ -348,7 +348,7 @@ class _Seen:
 
     def open(self, sign: int) -> NDArray[np.bool_]:
         """Cells of which the least (1) or the greatest (-1) is still to be shown."""
-        asked = ~self.settled[sign]
+        asked: NDArray[np.bool_] = ~self.settled[sign]
         if self.enough is not None:
             asked &= self.most - self.least + 1 < self.enough
         return asked
