@@ -51,10 +51,14 @@ def check_groups(
     if statistics is None:
         return ()
     checks = [*_small(connection, contract, scope, statistics)]
-    told = [read(connection, contract, scope.relation)]
-    if settings:
-        told += [_beside(connection, settings, one) for one in beside if _is_of(contract, one)]
-    checks += check_withheld(contract.id, statistics, [one for one in told if one])
+    told = [
+        found
+        for one in beside
+        if settings and _is_of(contract, one) and (found := _beside(connection, settings, one))
+    ]
+    if told or statistics.totals:  # else nothing is a total of anything, and no row need be read
+        told.insert(0, read(connection, contract, statistics, scope.relation))
+    checks += check_withheld(contract.id, statistics, told)
     if settings:
         checks += check_changes(connection, contract, statistics, scope, settings)
     return tuple(checks)
@@ -69,15 +73,15 @@ def _is_of(contract: ProductContract, other: ProductContract) -> bool:
 def _beside(
     connection: duckdb.DuckDBPyConnection, settings: Settings, other: ProductContract
 ) -> Told | None:
-    """What another product tells; None if it has not been built as its contract says."""
+    """What another product tells; None if it is not there as its contract says."""
     address = tables.model(settings, "gold", other.model)
     version = delta.version_of(address)
-    if version is None:
+    if version is None or other.statistics is None:
         return None
     held = {field.name for field in delta.open_table(address, version).schema().fields}
     if not held >= {column.name for column in other.columns}:
         return None  # its own audit does not let it out like that
-    return read(connection, other, delta_scan(address, version))
+    return read(connection, other, other.statistics, delta_scan(address, version))
 
 
 def _small(

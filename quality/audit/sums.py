@@ -109,23 +109,24 @@ class Gathered:
 
 
 def read(
-    connection: duckdb.DuckDBPyConnection, contract: ProductContract, relation: str
-) -> Told | None:
-    """The whole numbers about people in a version of a product; None if it tells none.
+    connection: duckdb.DuckDBPyConnection,
+    contract: ProductContract,
+    statistics: Statistics,
+    relation: str,
+) -> Told:
+    """The whole numbers about people in a version of a product.
 
     Args:
         connection: What can read it.
         contract: The product.
+        statistics: What it says of its numbers.
         relation: The SQL of the version.
     """
-    statistics = contract.statistics
     columns = tuple(
         column.name
         for column in contract.columns
-        if statistics and column.name in statistics.numbers and column.logical_type == "integer"
+        if column.name in statistics.numbers and column.logical_type == "integer"
     )
-    if statistics is None or not columns:
-        return None
     chosen = [f"{identifier(name)}::varchar" for name in contract.key]
     chosen += [f"{identifier(name)}::bigint" for name in columns]
     size = len(contract.key)
@@ -168,8 +169,13 @@ def _add_totals(gathered: Gathered, told: Told) -> None:
 
 
 def _add_common(gathered: Gathered, one: Told, other: Told) -> None:
-    """What two products tell of the same, added up to what their keys have in common."""
+    """What two products tell of the same, added up to what their keys have in common.
+
+    Without a column in common, nothing says that they tell of the same time.
+    """
     common = [name for name in one.key if name in other.key]
+    if not common:
+        return
     for column in one.columns:
         if column not in other.columns or not all(
             told.adds_up(column, set(told.key) - set(common)) for told in (one, other)

@@ -33,6 +33,8 @@ _ROUNDS: Final = 50
 """Times that bounds are drawn together; what more would give, the solver finds as well."""
 _TRIES: Final = 8
 """Solutions in directions by chance, before cells are asked for one by one."""
+_PATIENCE_S: Final = 60.0
+"""Seconds for one program: what takes longer is not known, and that stops a release."""
 _NEAR: Final = 1e-4
 """How far a whole number of the solver's may be from one: it works with 1e-6."""
 
@@ -261,7 +263,7 @@ class _Program:
             constraints=LinearConstraint(self.matrix, self.least, self.most),
             bounds=Bounds(self.low, self.high),
             integrality=np.ones(len(objective)),
-            options={"mip_rel_gap": 0},
+            options={"mip_rel_gap": 0, "time_limit": _PATIENCE_S},
         )
         if done.status == 2:
             return None

@@ -67,11 +67,23 @@ def audit(settings):
     return run
 
 
-def found(verdict, expectation):
-    """What was found against a verdict, by column."""
+@pytest.fixture
+def look(settings):
+    """The checks of numbers about people alone, which take a tenth of the time of an audit."""
+
+    def run(product, rows, beside=()):
+        scope = whole(tables.model(settings, "gold", product.model), put(settings, rows))
+        with connect() as connection:
+            return groups.check_groups(connection, product, scope, settings, beside)
+
+    return run
+
+
+def found(checks, expectation):
+    """What was found by checks, or by those of a verdict, by column."""
     return {
         check.column: check.unexpected
-        for check in verdict.checks
+        for check in getattr(checks, "checks", checks)
         if check.expectation == expectation and not check.passed
     }
 
@@ -105,10 +117,10 @@ def test_a_number_of_fewer_than_five_stops_the_release(product, audit, numbers, 
     )
 
 
-def test_a_zero_of_enough_is_told(product, audit):
+def test_a_zero_of_enough_is_told(product, look):
     counts = {place: Counts(9, 20, 0, 0, 0) for place in world()}
-    verdict = audit(product, by_rule(counts))
-    assert found(verdict, groups.EXPECTATION) == {}
+    checks = look(product, by_rule(counts))
+    assert found(checks, groups.EXPECTATION) == {}
 
 
 def test_one_withheld_district_follows_from_the_total_of_the_city(summed, audit):
@@ -149,10 +161,10 @@ def test_totals_that_are_none_stop_the_release(summed, audit):
     assert not verdict.passed
 
 
-def test_a_row_that_is_left_out_is_a_sum_that_does_not_hold(summed, audit):
+def test_a_row_that_is_left_out_is_a_sum_that_does_not_hold(summed, look):
     counts = even(Kista=Counts(3, 6, 0, 0, 0))
     rows = [row for row in by_rule(with_totals(counts)) if row["locks_used"]]
-    assert found(audit(summed, rows), withheld.SUMS)["locks_used"] == 1
+    assert found(look(summed, rows), withheld.SUMS)["locks_used"] == 1
 
 
 def test_must_fail_where_single_numbers_are_withheld_beside_totals(product, summed, audit):
@@ -176,7 +188,7 @@ def test_what_is_worked_out_is_what_is_so(settings, summed):
     version = put(settings, by_rule(counts))
     with connect() as connection:
         scope = whole(tables.model(settings, "gold", PRODUCT), version)
-        gathered = gather([read(connection, summed, scope.relation)])
+        gathered = gather([read(connection, summed, summed.statistics, scope.relation)])
     cells = [*gathered.cells()]
     known = {
         (column, *key): one.least
@@ -206,23 +218,23 @@ def protecting(counts):
     return rows
 
 
-def test_the_same_numbers_by_day_alone_are_totals(settings, product, audit):
+def test_the_same_numbers_by_day_alone_are_totals(settings, product, look):
     """Another product tells of the whole city what this one tells of its districts."""
     counts = even(Kista=Counts(3, 41, 5, 6, 5))
     city = without(product, "las_i_staden_dygn", "care_area")
     put(settings, of_city(counts), city.model)
-    alone = audit(product, by_rule(counts))
-    assert alone.passed
-    verdict = audit(product, by_rule(counts), beside=[city])
-    assert found(verdict, withheld.RECOVERED) == {"locks_used": 1, "openings": 1}
+    assert found(look(product, by_rule(counts)), withheld.RECOVERED) == {}
+    beside = look(product, by_rule(counts), [city])
+    assert found(beside, withheld.RECOVERED) == {"locks_used": 1, "openings": 1}
     # The other one is not let out beside this one, either.
     other = audit_product(settings, city, NOW, [product])
     assert found(other, withheld.RECOVERED) == {
         f"{PRODUCT}.locks_used": 1, f"{PRODUCT}.openings": 1
     }  # fmt: skip
+    assert not other.passed
 
 
-def test_another_division_of_the_city_is_a_total_of_this_one(settings, product, audit):
+def test_another_division_of_the_city_is_a_total_of_this_one(settings, product, look):
     """Ten locks a day by provider: no number of it is withheld, and it knows them all."""
     counts = even(Kista=Counts(3, 41, 5, 6, 5))
     columns = tuple(
@@ -238,11 +250,11 @@ def test_another_division_of_the_city_is_a_total_of_this_one(settings, product, 
     )
     totals = [row for row in by_rule(with_totals(counts)) if is_total(row)]
     put(settings, [row | {"provider": "the only one"} for row in totals], other.model)
-    verdict = audit(product, by_rule(counts), beside=[other])
-    assert found(verdict, withheld.RECOVERED) == {"locks_used": 1, "openings": 1}
+    checks = look(product, by_rule(counts), beside=[other])
+    assert found(checks, withheld.RECOVERED) == {"locks_used": 1, "openings": 1}
 
 
-def test_products_of_other_sources_and_without_people_are_no_totals(settings, product, audit):
+def test_products_of_other_sources_and_without_people_are_no_totals(settings, product, look):
     counts = even(Kista=Counts(3, 41, 5, 6, 5))
     city = without(product, "las_i_staden_dygn", "care_area")
     put(settings, of_city(counts), city.model)
@@ -252,7 +264,8 @@ def test_products_of_other_sources_and_without_people_are_no_totals(settings, pr
         replace(city, statistics=None),
         replace(city, id="never_built", model="never_built"),
     ]
-    assert audit(product, by_rule(counts), beside=others).passed
+    checks = look(product, by_rule(counts), others)
+    assert [check for check in checks if not check.passed] == []
 
 
 def is_total(row):
