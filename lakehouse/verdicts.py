@@ -121,17 +121,20 @@ def passed_before(
 def told_before(
     settings: Settings, contract: ProductContract, delta_version: int, table_id: str
 ) -> Verdict | None:
-    """The newest passed verdict of a product on an earlier version of this table.
+    """The newest passed verdict of a product that is not of this version of this table.
 
-    Whatever its contract said then: what was told is told.
+    Whatever its contract said then, and whichever table it was of: what was told is told.
     """
-    kept = (settings.audits / contract.id).glob("*-*.json")
-    earlier = [path for path in kept if int(path.name.partition("-")[0]) < delta_version]
-    for path in sorted(earlier, reverse=True):
-        found = _read(path)
-        if found.table_id == table_id and found.model == contract.model and found.passed:
-            return found
-    return None
+    found = [_read(path) for path in (settings.audits / contract.id).glob("*-*.json")]
+    return max(
+        (
+            one
+            for one in found
+            if one.passed and (one.table_id, one.delta_version) != (table_id, delta_version)
+        ),
+        key=lambda one: (one.audited_at, one.delta_version),
+        default=None,
+    )
 
 
 def newest_verdict(settings: Settings, contract: ProductContract) -> Verdict | None:

@@ -356,11 +356,15 @@ def test_larger_numbers_that_are_withheld_may_have_changed_by_one(product, audit
     assert found(verdict, EXPECTATION) == {"locks_used": 1, "openings": 1}
 
 
-def test_a_version_that_is_cleared_away_is_not_taken_for_the_same(settings, product, audit):
+@pytest.mark.parametrize("lost", [f"partition_date={FIRST}", "."])
+def test_what_can_no_longer_be_read_is_not_taken_for_the_same(settings, product, audit, lost):
+    """Files that upkeep has cleared away; and a table that was made again in its place."""
     assert audit(product, by_rule(even())).passed
-    address = tables.model(settings, "gold", PRODUCT)
-    shutil.rmtree(address / f"partition_date={FIRST}")
+    shutil.rmtree(tables.model(settings, "gold", PRODUCT) / lost)
     verdict = audit(product, by_rule(even(Kista=Counts(10, 22, 5, 6, 5))))
     (check,) = (one for one in verdict.checks if one.expectation == EXPECTATION)
     assert (check.passed, check.severity) == (False, "warning")
     assert check.observed == "it can no longer be read"
+    # Who looks again has the last one to compare with.
+    again = audit(product, by_rule(even(Kista=Counts(11, 23, 5, 6, 5))))
+    assert found(again, EXPECTATION) == {"locks_used": 1, "openings": 1}
