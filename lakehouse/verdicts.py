@@ -118,6 +118,25 @@ def passed_before(
     return None
 
 
+def told_before(
+    settings: Settings, contract: ProductContract, delta_version: int, table_id: str
+) -> Verdict | None:
+    """The newest passed verdict of a product that is not of this version of this table.
+
+    Whatever its contract said then, and whichever table it was of: what was told is told.
+    """
+    found = [_read(path) for path in (settings.audits / contract.id).glob("*-*.json")]
+    return max(
+        (
+            one
+            for one in found
+            if one.passed and (one.table_id, one.delta_version) != (table_id, delta_version)
+        ),
+        key=lambda one: (one.audited_at, one.delta_version),
+        default=None,
+    )
+
+
 def newest_verdict(settings: Settings, contract: ProductContract) -> Verdict | None:
     """The verdict on the newest version of a product's table; None when no audit has been made."""
     version = delta.version_of(tables.model(settings, "gold", contract.model))

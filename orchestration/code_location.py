@@ -34,7 +34,7 @@ def build(settings: Settings, contracts: Contracts) -> dg.Definitions:
             *portal_assets(settings, contracts),
         ],
         asset_checks=[
-            *(audit_check(settings, p) for p in contracts.products.values()),
+            *(audit_check(settings, contracts, p) for p in contracts.products.values()),
             *(sharing_check(settings, contracts, p) for p in contracts.products.values()),
         ],
         jobs=[*defined.values(), comparing, upkeep],

@@ -25,7 +25,7 @@ def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:
 
     found = []
     for product_id, product in contracts.products.items():
-        audit_product(settings, product)
+        audit_product(settings, product, beside=contracts.products.values())
         decide_product(settings, contracts, product)
         found.append(preview(settings, contracts, product_id))
     if as_json:

@@ -41,7 +41,11 @@ def audit(
 
     settings, known = lake(contracts, None, home)
     chosen = [known.product(name) for name in products or known.products]
-    found = [(audit_product(settings, one), decide_product(settings, known, one)) for one in chosen]
+    beside = known.products.values()
+    found = [
+        (audit_product(settings, one, beside=beside), decide_product(settings, known, one))
+        for one in chosen
+    ]
     if as_json:
         report.print_json(
             [

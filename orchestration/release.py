@@ -28,7 +28,9 @@ def release_key(product_id: str) -> dg.AssetKey:
     return dg.AssetKey(["release", product_id])
 
 
-def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksDefinition:
+def audit_check(
+    settings: Settings, contracts: Contracts, product: ProductContract
+) -> dg.AssetChecksDefinition:
     """The audit of a product, as a blocking check on the model its rows come from."""
 
     @dg.asset_check(
@@ -41,7 +43,7 @@ def audit_check(settings: Settings, product: ProductContract) -> dg.AssetChecksD
         from quality import audit_product  # Great Expectations takes seconds to import
 
         with meter.measure(Purpose("audit", "product", product.id)):
-            verdict = audit_product(settings, product)
+            verdict = audit_product(settings, product, beside=contracts.products.values())
         _tell(settings, letters.of_audit(settings, product, verdict))
         return dg.AssetCheckResult(
             passed=verdict.passed,

@@ -38,6 +38,30 @@ _MEANINGS: Final = {
     "nothing_disclosed": Text(
         sv="Inget ska röja en person eller ett hem.", en="Nothing may tell of a person or a home."
     ),
+    "no_small_group": Text(
+        sv="Inget tal får gälla färre än så många som avtalet säger.",
+        en="No number may be of fewer than the contract says.",
+    ),
+    "nothing_worked_out": Text(
+        sv="Inget dolt tal får kunna räknas fram ur summor som redovisas.",
+        en="No withheld number may follow from totals that are told.",
+    ),
+    "no_small_difference": Text(
+        sv="Skillnaden mellan två summor får inte gälla ett fåtal.",
+        en="No difference of two totals may be of a few.",
+    ),
+    "totals_add_up": Text(
+        sv="Summor ska vara summan av sina delar, annars vet ingen vad de röjer.",
+        en="Totals must be the sums of their parts, or nobody knows what they give away.",
+    ),
+    "enough_values_left": Text(
+        sv="Ett dolt tal ska inte kunna ringas in snävt.",
+        en="A withheld number should not be known to within a few.",
+    ),
+    "no_small_change": Text(
+        sv="En ändring av ett tal som har redovisats får inte gälla ett fåtal.",
+        en="No change of a number that was told may be of a few.",
+    ),
     "no_key_in_two_partitions": Text(
         sv="Samma mätning får inte förekomma i två delar av tabellen.",
         en="No measurement may occur in two parts of the table.",

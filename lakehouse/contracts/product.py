@@ -15,8 +15,12 @@ from lakehouse.contracts.approvals import Audience
 from lakehouse.contracts.classification import Classification, Levels, column_levels
 from lakehouse.contracts.odcs import IDENTIFIER, Document, Frozen, custom_properties, read_document
 from lakehouse.contracts.promises import promised_s
+from lakehouse.contracts.statistics import Statistics, statistics_problems
+from lakehouse.contracts.texts import Text
 from lakehouse.contracts.versions import SemanticVersion
 from lakehouse.errors import ContractError, Problem
+
+__all__ = ["ProductColumn", "ProductContract", "Statistics", "Text", "load_product"]
 
 Theme = Literal[
     "AGRI", "ECON", "EDUC", "ENER", "ENVI", "GOVE", "HEAL", "INTR", "JUST", "SOCI", "REGI", "TECH",
@@ -33,13 +37,6 @@ Frequency = Literal[
 
 _PROPERTIES: Final = ("publication", "classification", "statistics", "exceptions")
 """Custom properties of a whole contract."""
-
-
-class Text(Frozen):
-    """A text for people: Swedish first, English beside it."""
-
-    sv: str = Field(min_length=1)
-    en: str = Field(min_length=1)
 
 
 class Words(Frozen):
@@ -93,20 +90,6 @@ class Publication(Frozen):
     sources: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
     place_precision_m: float | None = Field(default=None, gt=0)
-
-
-class Statistics(Frozen):
-    """What keeps the numbers of a product about people from telling of one of them.
-
-    Attributes:
-        least: Persons, homes or the like that stand behind each number at least.
-        counted: What is counted, such as `hem` or `personer`.
-        totals_withheld: Whether no sum is told from which a withheld number could be worked out.
-    """
-
-    least: int = Field(ge=1)
-    counted: Text
-    totals_withheld: bool
 
 
 class Occasion(Frozen):
@@ -310,6 +293,9 @@ def _problems(contract: ProductContract) -> Iterator[Problem]:
             "no property is a primaryKey",
             "Mark the columns that identify a row.",
         )
+    if contract.statistics:
+        place = f"{path}: customProperties.statistics"
+        yield from statistics_problems(contract.statistics, contract.columns, place)
     if contract.publication.time_column not in names:
         yield Problem(
             f"{path}: customProperties.publication.timeColumn",

@@ -9,6 +9,7 @@ contract speaks of already is not looked at again unless it has changed.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from quality.audit import history as kept
 from quality.audit.days import check_days, check_freshness, to_judge
 from quality.audit.disclosed import disclosed
 from quality.audit.docs import write_docs
+from quality.audit.groups import check_groups
 from quality.audit.keys import check_keys
 from quality.audit.periods import Periods, check_periods, periods_of
 from quality.audit.profile import Day, profile
@@ -51,7 +53,10 @@ class Audited:
 
 
 def audit_product(
-    settings: Settings, contract: ProductContract, now: datetime | None = None
+    settings: Settings,
+    contract: ProductContract,
+    now: datetime | None = None,
+    beside: Iterable[ProductContract] = (),
 ) -> Verdict:
     """Audit the newest version of a product's model, and keep the verdict and its history.
 
@@ -59,13 +64,14 @@ def audit_product(
         settings: Where the lake and the verdicts are.
         contract: The product.
         now: The time of the audit; the clock's by default.
+        beside: All products of the lake: what they tell of the same people, a reader knows too.
 
     Raises:
         LakeError: The model has not been built.
     """
     address, version = require_built(settings, contract)
     suite = suite_of(contract)
-    done = _judge(contract, whole(address, version), suite, settings, now)
+    done = _judge(contract, whole(address, version), suite, settings, now, tuple(beside))
     kept.keep(settings, done.verdict, done.days, done.gone)
     write_docs(settings, done.verdict, suite.planned)
     # Last: who finds a verdict finds its history too.
@@ -107,6 +113,7 @@ def _judge(
     suite: Suite,
     settings: Settings | None,
     now: datetime | None,
+    beside: Sequence[ProductContract] = (),
 ) -> Audited:
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     columns = [column.name for column in contract.columns]
@@ -139,7 +146,8 @@ def _judge(
             rows_planned = [one for one in suite.planned if is_row_check(one)]
             if base and can_carry(base, rows_planned):
                 scope = since(scope, base)
-        return _look(connection, contract, scope, suite, settings, now, done)
+        groups = check_groups(connection, contract, scope, settings, beside)
+        return _look(connection, contract, scope, suite, settings, now, done, groups)
 
 
 def _look(
@@ -150,6 +158,7 @@ def _look(
     settings: Settings | None,
     now: datetime,
     done: Audited,
+    groups: tuple[Check, ...],
 ) -> Audited:
     """Look at what is to be looked at, and add what was found to a verdict."""
     ((rows,),) = connection.execute(f"select count(*) from {scope.relation}").fetchall()
@@ -164,9 +173,9 @@ def _look(
     time = time_of(connection, scope.relation, contract.publication.time_column)
     periods = periods_of(connection, scope, time)
     usual, days, gone = _history(connection, contract, scope, time, periods, settings, now)
-    checks = (*checks, *of_table, *keys, *usual, *told)
+    checks = (*checks, *of_table, *keys, *usual, *groups, *told)
     reasons += faults + more + objections
-    reasons += [_said(check) for check in (*keys, *usual) if _is_against(check)]
+    reasons += [_said(check) for check in (*keys, *usual, *groups) if _is_against(check)]
     verdict = replace(done.verdict, rows=rows, checks=checks, reasons=tuple(reasons))
     return Audited(verdict, days, gone)
 

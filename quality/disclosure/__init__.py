@@ -12,7 +12,8 @@ no more right ones than chance gives.
 
 Not found: names of persons in a column whose name does not say so (but for those that end in
 -sson), plates a driver has chosen, coordinates within a text, single persons behind small
-numbers, homes behind an id without an address, and what is encrypted, encoded or in a picture.
+numbers (`quality.audit.groups` asks for them), homes behind an id without an address, and what is
+encrypted, encoded or in a picture.
 
 Sources: Skatteverket, SKV 704 (personnummer) and SKV 707 (samordningsnummer); Bolagsverket,
 organisation numbers (the third digit is at least 2); PTS, the Swedish numbering plan for

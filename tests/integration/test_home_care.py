@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from quality import audit_product
+from quality.audit.changed import EXPECTATION
 from sample_city.chance import seeded
 from tests.flow import Lake, reading
 
@@ -124,3 +126,22 @@ def test_another_division_of_the_city_counts_its_past_anew(lake: Lake):
     lake.write_reference()
     lake.build(*BUILD)
     assert [row[3] for row in _found(lake) if row[0] == "Hagsätra"] == [5]
+
+
+def test_a_late_event_of_one_home_is_told_of(lake: Lake):
+    """Not by whom or when: which numbers, and how many of them."""
+    product = lake.contracts.product("smarta_las_dygn")
+    when = datetime(2026, 1, 3, 8, tzinfo=UTC)
+
+    def audited(locks: range) -> dict[str | None, int]:
+        told = {(f"LAS-{n}", when): {"event": "öppnat", "area": "Kista"} for n in locks}
+        lake.land(LOCKS, _rows(told))
+        lake.build(*BUILD)
+        verdict = audit_product(lake.settings, product, datetime(2026, 1, 5, 8, tzinfo=UTC))
+        assert verdict.passed, verdict.reasons
+        return {check.column: check.unexpected for check in verdict.checks
+                if check.expectation == EXPECTATION and not check.passed}  # fmt: skip
+
+    assert audited(range(6)) == {}
+    assert audited(range(6, 7)) == {"locks_used": 1, "openings": 1}
+    assert audited(range(7, 12)) == {}
