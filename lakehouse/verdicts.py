@@ -44,6 +44,16 @@ class Check:
     unexpected: int = 0
     unexpected_in: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def is_against(self) -> bool:
+        """Whether it stops a release."""
+        return not self.passed and self.severity == "critical"
+
+    @property
+    def said(self) -> str:
+        """What came of it, in a line."""
+        return f"{self.column or 'table'}: expected {self.expected}, found {self.observed}"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -57,7 +67,8 @@ class Verdict:
         contract_digest: sha-256 of the contract's content.
         rows: Rows that were audited.
         checks: Every check that was made, in the suite's order.
-        reasons: Why the verdict is `failed`; empty when it passed.
+        reasons: Why the verdict is `failed`; empty when it passed. Each failed critical check
+            is one, in its own words.
         audited_at: When, ISO 8601 in UTC.
         table_id: Id of the Delta table, so that no verdict is carried over to a table that was
             made again in its place; empty in verdicts made before it was kept.
@@ -78,6 +89,12 @@ class Verdict:
     def passed(self) -> bool:
         """True only if checks were made and nothing speaks against the release."""
         return bool(self.checks) and not self.reasons
+
+    @property
+    def unmade(self) -> tuple[str, ...]:
+        """The reasons that are no failed check: what could not be checked, or not be made."""
+        told = {check.said for check in self.checks if check.is_against}
+        return tuple(reason for reason in self.reasons if reason not in told)
 
     def covers(self, contract: ProductContract, delta_version: int) -> bool:
         """Whether this verdict was made for this contract and this version."""

@@ -57,14 +57,10 @@ class Letter:
 
 def of_audit(settings: Settings, contract: ProductContract, verdict: Verdict) -> Letter | None:
     """The letter about an audit, if it says something else than the last one did."""
-    failed = [
-        check for check in verdict.checks if not check.passed and check.severity == "critical"
-    ]
-    lines = [_check(check) for check in failed]
-    # What is no failed check (a missing column, a check that was not made) has no other words.
-    told = len(verdict.reasons) - len(failed)
-    if not verdict.passed and (told > 0 or not lines):
-        lines += [f"Granskningen kunde inte slutföras: {reason}" for reason in verdict.reasons]
+    lines = [_check(check) for check in verdict.checks if check.is_against]
+    lines += [f"Granskningen kunde inte slutföras: {reason}" for reason in verdict.unmade]
+    if not verdict.passed and not lines:
+        lines = ["Ingenting granskades."]
     return _letter(settings, contract, "audit", lines, verdict.audited_at)
 
 

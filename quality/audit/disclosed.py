@@ -39,10 +39,10 @@ def disclosed(
         rows: Rows of the version.
 
     Returns:
-        A check for each finding, or one that says that there is none; and the reasons against a
-        release. No value is in them.
+        A check for each finding, or one that says that there is none; and what could not be
+        looked for. No value is in them.
     """
-    reasons = [
+    unknown = [
         f"column '{column.name}' may hold '{kind}', which is no kind that is looked for; "
         f"known: {', '.join(KINDS)}"
         for column in contract.columns
@@ -76,11 +76,9 @@ def disclosed(
             and one.column
             and (one.column, one.expected) not in now
         ]
-    if severity == "critical":
-        reasons += [hit.said_en for hit in found.hits]
     if not found.hits:
         checks.append(_clean(len(found.columns_scanned)))
-    return tuple(checks), reasons
+    return tuple(checks), unknown
 
 
 def _told(

@@ -169,13 +169,13 @@ def _look(
     checks, faults = check_rows(connection, scope, single, rows)
     of_table, more = check_table([one for one in suite.planned if not is_row_check(one)], rows)
     keys = check_keys(connection, scope, single)
-    told, objections = disclosed(connection, contract, scope, rows)
+    told, unknown = disclosed(connection, contract, scope, rows)
     time = time_of(connection, scope.relation, contract.publication.time_column)
     periods = periods_of(connection, scope, time)
     usual, days, gone = _history(connection, contract, scope, time, periods, settings, now)
     checks = (*checks, *of_table, *keys, *usual, *groups, *told)
-    reasons += faults + more + objections
-    reasons += [_said(check) for check in (*keys, *usual, *groups) if _is_against(check)]
+    reasons += faults + more + unknown
+    reasons += [check.said for check in checks if check.is_against]
     verdict = replace(done.verdict, rows=rows, checks=checks, reasons=tuple(reasons))
     return Audited(verdict, days, gone)
 
@@ -214,11 +214,3 @@ def _history(
     checks += (check_freshness(periods.newest, past.lags, now),)
     new = tuple(one for day, one in days.items() if not one.complete or day in judged)
     return checks, new, past.dates - set(periods.days)
-
-
-def _is_against(check: Check) -> bool:
-    return not check.passed and check.severity == "critical"
-
-
-def _said(check: Check) -> str:
-    return f"{check.column or 'table'}: expected {check.expected}, found {check.observed}"

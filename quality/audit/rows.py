@@ -92,7 +92,7 @@ def check_rows(
         chunk_rows: Rows of a chunk.
 
     Returns:
-        One check for each expectation, and the reasons against a release.
+        One check for each expectation, and what could not be checked.
     """
     if not planned:
         return (), []
@@ -107,18 +107,12 @@ def check_rows(
     except Uncounted as reason:
         return (), [str(reason)]
     checks = tuple(_check(tally, rows) for tally in tallies)
-    raised = [
+    return checks, [
         f"the check '{one.planned.expected}' on {one.planned.column or 'the table'} could not be "
         f"made: {one.error}"
         for one in tallies
         if one.error
     ]
-    failed = [
-        f"{check.column or 'table'}: expected {check.expected}, found {check.observed}"
-        for check, one in zip(checks, tallies, strict=True)
-        if not check.passed and check.severity == "critical" and not one.error
-    ]
-    return checks, raised + failed
 
 
 def _carry(tallies: Sequence[_Tally], base: Verdict, changed: frozenset[str]) -> None:

@@ -15,7 +15,7 @@ import duckdb
 
 from lakehouse.contracts.product import ProductColumn
 from lakehouse.duck import identifier, literal
-from quality.disclosure.kinds import KINDS, Hit, Kind, Scan, hit
+from quality.disclosure.kinds import KINDS, Hit, Kind, Scan
 from quality.disclosure.names import axis_of, is_a_meter, told_by_name
 from quality.disclosure.places import too_fine
 from quality.disclosure.tally import Tally
@@ -160,7 +160,7 @@ def _by_name(connection: duckdb.DuckDBPyConnection, relation: str, column: _Colu
     text = f"nullif(trim(cast({identifier(column.name)} as varchar)), '')"
     query = f"select count(distinct {text}), count({text}) from {relation}"
     count, rows = connection.execute(query).fetchone() or (0, 0)
-    return [hit(column.name, kind, count, rows) for kind in kinds] if rows else []
+    return [Hit(column.name, kind, count, rows) for kind in kinds] if rows else []
 
 
 def _by_place(
@@ -176,7 +176,7 @@ def _by_place(
         f"where {too_fine(column.name, axis, least_m)}"
     )
     count, rows = connection.execute(query).fetchone() or (0, 0)
-    return [hit(column.name, "precise_place", count, rows)] if rows else []
+    return [Hit(column.name, "precise_place", count, rows)] if rows else []
 
 
 def _tally(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from math import exp, lgamma, log
 from typing import Final
 
-from quality.disclosure.kinds import KINDS, Hit, Kind, hit
+from quality.disclosure.kinds import KINDS, Hit, Kind
 from quality.disclosure.names import is_a_meter, is_a_version
 from quality.disclosure.texts import Find, Way, finds
 
@@ -89,7 +89,7 @@ class Tally:
 
     def _hit(self, kind: Kind, ways: set[Way]) -> Hit:
         count = sum(self._values[kind, way] for way in ways)
-        return hit(self.column, kind, count, sum(self._rows[kind, way] for way in ways))
+        return Hit(self.column, kind, count, sum(self._rows[kind, way] for way in ways))
 
     def _is_beside_the_point(self, kind: Kind, has_meter: bool) -> bool:
         """An address says where a station is; beside a meter's id it says whose it is."""

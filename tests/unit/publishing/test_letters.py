@@ -200,3 +200,14 @@ def test_a_channel_that_is_down_is_told_and_the_file_is_there(settings, letter):
 def test_a_channel_that_is_none_is_refused(settings, letter, address):
     with pytest.raises(SettingsError, match="SJOSTAD_LETTERS"):
         deliver(replace(settings, letters_to=address), letter)
+
+
+def test_a_check_that_failed_is_told_once_and_what_could_not_be_made_beside_it(
+    settings, contracts, gold
+):
+    """Each in its own words: reasons are English, and the owner reads Swedish."""
+    reasons = (FAILED.said, "the check 'x' could not be made: ValueError")
+    body = audited(settings, contracts, checks=(FAILED,), reasons=reasons).body
+    assert body.count("\n  - ") == 2
+    assert FAILED.said not in body
+    assert "Granskningen kunde inte slutföras: the check 'x' could not be made" in body
