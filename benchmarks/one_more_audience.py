@@ -29,13 +29,16 @@ PRODUCTS = ("luftkvalitet_timme", "trafikflode_kvart")
 def run(settings: Settings, *words: str) -> float:
     """Run a command on a lake; its processor seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "orchestration.cli", *words],
         cwd=PROJECT,
         env={**os.environ, **settings.as_environment()},
-        stdout=subprocess.DEVNULL,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

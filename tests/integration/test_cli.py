@@ -71,7 +71,7 @@ def test_a_run_accounts_for_every_row_and_publishes(city):
 
 def test_what_a_run_took_is_metered_and_the_first_part_of_it_is_told(city):
     home, _ = city
-    settings = Settings(home=home, contracts=PROJECT / "contracts")
+    settings = Settings.from_environment({}, home=home)
     metered = delta.open_table(tables.metering(settings)).to_pyarrow_table().to_pylist()
     assert {row["stage"] for row in metered} == {
         "ingestion", "silver", "gold", "audit", "sharing", "release", "portal"
