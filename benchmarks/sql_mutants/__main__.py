@@ -1,9 +1,9 @@
 """How many mistakes in the SQL of silver and gold are caught, and by what.
 
 A mutant is a model, or a macro, with one small mistake in it (`rules.py`). It is caught by the
-first of: dbt's unit tests of the models that it changes; a build of them and of their children with data
-tests and contracts, in a copy of a sample city; the audits of products made from those. Mutants that
-no input can tell are listed with the reason (`equivalent.yaml`) and counted apart.
+first of: dbt's unit tests of the models that it changes; a build of them and of their children with
+data tests and contracts, in a copy of a sample city; the audits of products made from those. Mutants
+that no input can tell are listed with the reason (`equivalent.yaml`) and counted apart.
 
 Run: python -m benchmarks.sql_mutants [--all | --count 100 --seed 1] [--only luftkvalitet_dygn]
 """

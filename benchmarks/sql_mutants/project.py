@@ -94,7 +94,8 @@ class DbtProject:
         return self._manifest_with(nodes, macros)
 
     def _manifest_with(self, nodes: Mapping[str, Any], macros: Mapping[str, Any]) -> Manifest:
-        changed = copy.copy(self.manifest)
+        changed = object.__new__(Manifest)  # copying one moves its fields
+        changed.__dict__.update(vars(self.manifest))
         changed.nodes, changed.macros = nodes, macros
         # What has been looked up in the other one.
         changed._macros_by_name = changed._macros_by_package = None
