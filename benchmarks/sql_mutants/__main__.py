@@ -1,8 +1,8 @@
 """How many mistakes in the SQL of silver and gold are caught, and by what.
 
 A mutant is a model, or a macro, with one small mistake in it (`rules.py`). It is caught by the
-first of: dbt's unit tests of the models that it changes; a build of them and of their children with
-data tests and contracts, in a copy of a sample city; the audits of products made from those. Mutants
+first of: unit tests of the models that it changes; a build of them and of their children with data
+tests and contracts, in a copy of a sample city; the audits of products made from those. Mutants
 that no input can tell are listed with the reason (`equivalent.yaml`) and counted apart.
 
 Run: python -m benchmarks.sql_mutants [--all | --count 100 --seed 1] [--only luftkvalitet_dygn]
@@ -17,14 +17,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.sql_mutants.equivalents import accepted, reason
+from benchmarks.sql_mutants.equivalents import accepted, reasons
 from benchmarks.sql_mutants.project import DbtProject
 from benchmarks.sql_mutants.rules import Mutant
 from benchmarks.sql_mutants.trials import Builds, Trial, UnitTests
@@ -72,26 +72,23 @@ def tried(
     return list(trials.values())
 
 
-def report(trials: Iterable[Trial], console: Console) -> float:
+def report(trials: Sequence[Trial], console: Console) -> float:
     """Print what was caught by what; returns the share of mutants that some input could tell."""
-    equivalents = accepted()
-    reasons = {one.mutant: reason(one.mutant, equivalents) for one in trials}
-    counted = [one for one in trials if not reasons[one.mutant]]
+    whys = reasons([one.mutant for one in trials if one.catcher is None], accepted())
+    counted = [one for one in trials if one.mutant not in whys]
     _print_table(counted, console)
-    for one in trials:
-        if reasons[one.mutant]:
-            told = f"CAUGHT BY {one.said}" if one.catcher else reasons[one.mutant]
-            console.print(f"equivalent  {one.mutant.name}: {told}", markup=False)
+    for mutant, why in whys.items():
+        console.print(f"equivalent  {mutant.name}\n            {why}", markup=False)
     for one in counted:
         if one.catcher is None:
             console.print(f"survived  {one.mutant.name}\n          {one.mutant.code}", markup=False)
     caught = sum(one.catcher is not None for one in counted)
     by_words = sum(one.catcher in ("error in a unit test", "error in a build") for one in counted)
-    mean = sum(one.seconds for one in trials) / max(1, len(reasons))
+    mean = sum(one.seconds for one in trials) / max(1, len(trials))
     console.print(
-        f"{len(reasons)} mutants, {len(reasons) - len(counted)} of them equivalent; {caught} of "
-        f"{len(counted)} caught ({caught / max(1, len(counted)):.1%}); {by_words} of those are no "
-        f"valid SQL, {(caught - by_words) / max(1, len(counted) - by_words):.1%} of the others; "
+        f"{len(trials)} mutants, {len(whys)} of them equivalent; {caught} of {len(counted)} caught "
+        f"({caught / max(1, len(counted)):.1%}); {by_words} of those are no valid SQL, "
+        f"{(caught - by_words) / max(1, len(counted) - by_words):.1%} of the others; "
         f"{mean:.2f} s a mutant"
     )
     return caught / max(1, len(counted))

@@ -20,7 +20,8 @@ class Equivalent:
     Attributes:
         file: The model, or the file of macros.
         code: The line as it stands, or its beginning.
-        changes: What is done there, as `Mutant.change` says it, or its beginning.
+        changes: What is done there, as `Mutant.change` says it, or its beginning; each excuses one
+            mutant, so that another like it that survives is not hidden behind it.
         why: Why no row is another.
     """
 
@@ -29,23 +30,29 @@ class Equivalent:
     changes: tuple[str, ...]
     why: str
 
-    def matches(self, mutant: Mutant) -> bool:
-        """Whether a mutant is one of these."""
-        return (
-            mutant.file == self.file
-            and mutant.code.startswith(self.code)
-            and mutant.change.startswith(self.changes)
-        )
+    def matches(self, mutant: Mutant) -> list[str]:
+        """The changes that a mutant is."""
+        if mutant.file != self.file or not mutant.code.startswith(self.code):
+            return []
+        return [change for change in self.changes if mutant.change.startswith(change)]
 
 
 def accepted() -> list[Equivalent]:
     """The list as it stands in the file."""
     return [
         Equivalent(one["file"], one["code"], tuple(one["changes"]), one["why"])
-        for one in yaml.safe_load(LIST.read_text("utf-8")) or []
+        for one in yaml.safe_load(LIST.read_text("utf-8"))
     ]
 
 
-def reason(mutant: Mutant, equivalents: Iterable[Equivalent]) -> str | None:
-    """Why a mutant is equivalent; None if nobody says so."""
-    return next((one.why for one in equivalents if one.matches(mutant)), None)
+def reasons(survivors: Iterable[Mutant], equivalents: Iterable[Equivalent]) -> dict[Mutant, str]:
+    """Why survivors are no holes in the tests, of those that somebody has found a reason for."""
+    found: dict[Mutant, str] = {}
+    open_still = [(one, change) for one in equivalents for change in one.changes]
+    for mutant in survivors:
+        for one, change in open_still:
+            if change in one.matches(mutant):
+                found[mutant] = one.why
+                open_still.remove((one, change))
+                break
+    return found
