@@ -8,8 +8,9 @@ test, and is held by builds in `tests/integration/test_incremental.py`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from benchmarks.sql_mutants.fragments import Fragment, Token, closing, fragments_of, jinja_of, until
@@ -51,6 +52,7 @@ class Mutant:
         before: What stands there.
         after: What the mutant has instead.
         code: The line as it stands.
+        nth: Which one it is of those that do the same in one line.
     """
 
     file: str
@@ -61,6 +63,7 @@ class Mutant:
     before: str
     after: str
     code: str
+    nth: int = 1
 
     @property
     def change(self) -> str:
@@ -70,7 +73,8 @@ class Mutant:
     @property
     def name(self) -> str:
         """Where it is and what was done."""
-        return f"{self.file}:{self.line} {self.change}"
+        which = f" ({self.nth})" if self.nth > 1 else ""
+        return f"{self.file}:{self.line} {self.change}{which}"
 
     def applied(self, text: str) -> str:
         """The file with the mistake in it."""
@@ -88,11 +92,14 @@ def mutants_of(file: str, text: str, types: Mapping[str, str]) -> list[Mutant]:
     changes = {
         change for fragment in fragments_of(text) for change in _of_fragment(fragment, text, types)
     } | set(_of_jinja(text))
-    made = []
+    made: list[Mutant] = []
+    alike: Counter[tuple[int, str]] = Counter()
     for start, end, after, rule in sorted(changes):
         line = text.count("\n", 0, start) + 1
         code = text.splitlines()[line - 1].strip()
-        made.append(Mutant(file, line, rule, start, end, text[start:end], after, code))
+        one = Mutant(file, line, rule, start, end, text[start:end], after, code)
+        alike[line, one.change] += 1
+        made.append(replace(one, nth=alike[line, one.change]))
     return made
 
 

@@ -55,6 +55,7 @@ class UnitTests:
 
     def __init__(self, project: DbtProject) -> None:
         self.project = project
+        DuckDBConnectionManager.close_all_connections()  # else it may be another lake's
         # Opens the lake, and registers the adapter with all that it needs.
         project.run(["test", "--select", "portal_utan_anvandning,test_type:unit"],
                        project.manifest)  # fmt: skip
