@@ -64,6 +64,8 @@ def tried(
         raise SystemExit(f"these unit tests fail without a mutant: {', '.join(failing)}")
     trials = {one: units.trial(one) for one in track(mutants, "unit tests", console=console)}
     survived = [one for one in mutants if trials[one].catcher is None]
+    excused = reasons(survived, accepted())
+    survived = [one for one in survived if one not in excused]
     if tier and survived:
         if (control := tier.trial(None)).catcher:
             raise SystemExit(f"the build fails without a mutant: {control.said}")
