@@ -20,15 +20,17 @@ class Equivalent:
     Attributes:
         file: The model, or the file of macros.
         code: The line as it stands, or its beginning.
-        changes: What is done there, as `Mutant.change` says it, or its beginning; each excuses one
-            mutant, so that another like it that survives is not hidden behind it.
+        changes: What is done there, as `Mutant.change` says it, or its beginning; each excuses as
+            many mutants as `times` says, so that another like them is not hidden behind them.
         why: Why no row is another.
+        times: How many each change excuses; one, where the list does not say.
     """
 
     file: str
     code: str
     changes: tuple[str, ...]
     why: str
+    times: int = 1
 
     def matches(self, mutant: Mutant) -> list[str]:
         """The changes that a mutant is."""
@@ -40,7 +42,7 @@ class Equivalent:
 def accepted() -> list[Equivalent]:
     """The list as it stands in the file."""
     return [
-        Equivalent(one["file"], one["code"], tuple(one["changes"]), one["why"])
+        Equivalent(**one | {"changes": tuple(one["changes"])})
         for one in yaml.safe_load(LIST.read_text("utf-8"))
     ]
 
@@ -48,7 +50,9 @@ def accepted() -> list[Equivalent]:
 def reasons(survivors: Iterable[Mutant], equivalents: Iterable[Equivalent]) -> dict[Mutant, str]:
     """Why survivors are no holes in the tests, of those that somebody has found a reason for."""
     found: dict[Mutant, str] = {}
-    open_still = [(one, change) for one in equivalents for change in one.changes]
+    open_still = [
+        (one, change) for one in equivalents for change in one.changes for _ in range(one.times)
+    ]
     for mutant in survivors:
         for one, change in open_still:
             if change in one.matches(mutant):

@@ -23,6 +23,9 @@ from lakehouse.contracts import load_contracts
 from lakehouse.settings import Settings
 from quality import audit_product
 
+_NEEDED = ("lake", "audits", "operations", "keys")
+"""Folders of a home that builds and audits look into."""
+
 Catcher = Literal["unit test", "error in a unit test", "error in a build", "data test", "audit"]
 
 
@@ -114,8 +117,9 @@ class Builds:
         began = time.perf_counter()
         home = self.folder / "home"
         shutil.rmtree(home, ignore_errors=True)
-        # Nothing in a lake is written over: files come, and files go.
-        shutil.copytree(self.settings.home, home, copy_function=_link_or_copy)
+        for name in _NEEDED:
+            if (self.settings.home / name).is_dir():
+                shutil.copytree(self.settings.home / name, home / name)
         catcher, said = self._look(mutant, replace(self.settings, home=home))
         DuckDBConnectionManager.close_all_connections()
         shutil.rmtree(home)
@@ -145,11 +149,3 @@ class Builds:
                 if not verdict.passed:
                     return "audit", f"{product.id}: {verdict.reasons[0]}"
         return None, ""
-
-
-def _link_or_copy(source: str, target: str) -> str:
-    """Link data files, which are never changed; copy what may be written anew."""
-    if source.endswith(".parquet"):
-        os.link(source, target)
-        return target
-    return shutil.copy2(source, target)
