@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -111,6 +112,7 @@ class Builds:
         self.settings = settings
         self.folder = folder
         self.contracts = load_contracts(settings.contracts)
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
     def trial(self, mutant: Mutant | None) -> Trial:
         """Build and audit with a mutant in it, or, as the control, everything without one."""
