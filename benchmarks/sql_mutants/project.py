@@ -117,7 +117,9 @@ class DbtProject:
         names, grown = {self._macro_at(mutant)[0].name}, True
         while grown:
             asked = re.compile(
-                r"\b(?:duckdb__)?(?:" + "|".join(sorted(one.removeprefix("duckdb__") for one in names)) + r")\b"
+                r"\b(?:duckdb__)?(?:"
+                + "|".join(sorted(one.removeprefix("duckdb__") for one in names))
+                + r")\b"
             )
             more = {
                 macro.name
