@@ -8,7 +8,7 @@ HOME_DIR := $(or $(SJOSTAD_HOME),$(CURDIR)/.sjostad)
 PORT   ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui docs test test-fast test-spark listing lint format types lock clean
+.PHONY: help setup run ui docs test test-fast test-spark listing lint format types lock sbom audit-packages clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -66,5 +66,13 @@ lock: setup ## Pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile requirements-spark.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements-spark.lock
 
+sbom: setup ## List what is installed as CycloneDX, in build/sbom.json
+	@mkdir -p build
+	@$(BIN)/python -m cyclonedx_py environment --output-format JSON --output-file build/sbom.json $(BIN)/python
+	@echo "build/sbom.json"
+
+audit-packages: setup ## Ask whether pinned packages have known holes; what could not be asked has failed
+	@$(BIN)/python -m pip_audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 clean: ## Remove the lake, the environment and caches
-	rm -rf .sjostad $(VENV) $(SPARK) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .sjostad build $(VENV) $(SPARK) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,8 +25,8 @@ delivered as (
         {% endfor -%}
         min(phenomenon_time) as first_time,
         max(phenomenon_time) as last_time
-    from {{ source('bronze', 'telemetry') }}
-    where {{ is_news(plan) }} and source_id in (select source_id from kept)
+    from {{ source('bronze', 'telemetry') }} t
+    where {{ is_news(plan, of='t') }} and source_id in (select source_id from kept)
     group by source_id, device, channel
 ),
 

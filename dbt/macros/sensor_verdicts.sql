@@ -56,8 +56,10 @@ measured as (
 
 select
     *,
-    readings is null and silent_s > coalesce(
-        greatest(3600, 3 * pace_s), greatest(86400, 3 * longest_usual_interval_s), 86400) as silent,
+    -- By cases: greatest leaves out what is empty, so that an hour would do for what has no pace.
+    readings is null and silent_s > case
+        when pace_s is not null then greatest(3600, 3 * pace_s) else greatest(86400, 3 * longest_usual_interval_s)
+    end as silent,
     resets_seen > 0 as reset,
     coalesce(longest_flat_readings >= flat_threshold, false) as flatline,
     is_battery_low as battery_low,

@@ -1,0 +1,1 @@
+"""Mistakes in the SQL of models, and what catches them."""
