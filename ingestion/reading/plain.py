@@ -17,7 +17,7 @@ import pyarrow as pa
 from ingestion.deliveries import Member
 from ingestion.reading import clocks, elements, json_atoms
 from ingestion.reading.offered import Lines, Reading, together
-from lakehouse.duck import prepare
+from lakehouse.duck import set_clock
 
 COLUMNS: Final = {
     "_file": "integer",
@@ -113,7 +113,7 @@ def _texts(
     wanted = pa.table({"_file": pa.array(files, pa.int32()), "_row": pa.array(numbers, pa.int64())})
     received = connection.execute("select _file, received_at from files").to_arrow_table()
     with connection.cursor() as apart:  # it has tables of its own, under the same names
-        prepare(apart, extensions=())
+        set_clock(apart)
         apart.register("files", received)
         apart.register("wanted", wanted)
         reading = careful(apart, part)
