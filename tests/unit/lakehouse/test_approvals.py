@@ -69,7 +69,7 @@ def test_what_a_decision_hangs_on_is_told_apart(folder):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"product": "luft"}, ["there is no product 'luft'", "Known: energi_och_vatten_dygn"]),
+        ({"product": "luft"}, ["there is no product 'luft'", "Known: delningskostnad_dygn"]),
         ({"decidedOn": "2026-09-31"}, ["decidedOn", "expected a date", "not '2026-09-31'"]),
         ({"decidedOn": "2026-09-14"}, ["it holds the decision", "one decision in each"]),
         ({"validUntil": "2026-09-01"}, ["validUntil", "is before 2026-09-15", "Correct"]),

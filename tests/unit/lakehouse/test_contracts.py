@@ -40,6 +40,7 @@ def test_shipped_products_have_a_key_and_open_ones_an_approval():
     assert all(product.key and product.publication.sources for product in products.values())
     audiences = {name: product.publication.audience for name, product in products.items()}
     assert audiences == {
+        "delningskostnad_dygn": "internal",
         "energi_och_vatten_dygn": "internal",
         "energianvandning_timme": "open",
         "gatubelysning_dygn": "internal",

@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from lakehouse.contracts import load_contracts
+from lakehouse.metering import Meter
 from lakehouse.settings import PROJECT
 from lakehouse.verdicts import newest_verdict
 from orchestration.cli import app
@@ -70,6 +71,7 @@ def test_a_command_finds_the_total_that_another_product_tells(lake, words):
 def test_a_check_in_dagster_finds_it_too(lake):
     folder, settings = lake
     contracts = load_contracts(folder)
-    result = audit_check(settings, contracts, contracts.product(PRODUCT))()
+    meter = Meter("run")
+    result = audit_check(settings, contracts, contracts.product(PRODUCT))(meter=meter)
     assert not result.passed
     assert "nothing withheld can be worked out" in result.description
