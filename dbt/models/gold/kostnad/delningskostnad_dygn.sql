@@ -5,7 +5,7 @@ with metered as (
     from {{ source('operations', 'metering') }}
     where metered_at <= (
         select max(metered_at) from {{ source('operations', 'metering') }}
-        where stage = 'ingestion' and kind = 'source' and rows > 0
+        where kind = 'source' and rows > 0
     )
 ),
 
@@ -13,7 +13,7 @@ days as (
     select
         local_date,
         sum(processor_s) filter (where stage = 'silver') as silver_s,
-        sum(processor_s) filter (where stage = 'ingestion' and kind = 'source') as ingestion_s
+        sum(processor_s) filter (where kind = 'source') as ingestion_s
     from metered
     group by local_date
 ),
@@ -26,7 +26,7 @@ subjects as (
         sum(rows) as rows,
         sum(bytes) as bytes,
         coalesce(sum(processor_s) filter (where stage = 'ingestion'), 0) as ingestion_s,
-        coalesce(sum(processor_s) filter (where stage = 'silver'), 0) as silver_s,
+        sum(processor_s) filter (where stage = 'silver') as silver_s,
         coalesce(sum(processor_s) filter (where stage = 'gold'), 0) as gold_s,
         coalesce(sum(processor_s) filter (where stage in ('audit', 'sharing')), 0) as gate_s,
         coalesce(sum(processor_s) filter (where stage = 'release'), 0) as release_s,
@@ -45,11 +45,10 @@ borne as (
         s.rows,
         s.bytes,
         s.ingestion_s,
-        case
+        coalesce(case
             when coalesce(d.ingestion_s, 0) = 0 then s.silver_s
             when s.kind = 'source' then d.silver_s * s.ingestion_s / d.ingestion_s
-            else 0
-        end as silver_s,
+        end, 0) as silver_s,
         s.gold_s,
         s.gate_s,
         s.release_s,
@@ -84,12 +83,12 @@ select
     cast(case when n.is_counted then coalesce(n.rows, 0) end as bigint) as rows,
     cast(case when n.is_counted then coalesce(n.bytes, 0) end as bigint) as bytes,
     round(n.ingestion_s, 3) as ingestion_s,
-    round(coalesce(n.silver_s, 0), 3) as silver_s,
+    round(n.silver_s, 3) as silver_s,
     round(n.gold_s, 3) as gold_s,
     round(n.gate_s, 3) as gate_s,
     round(n.release_s, 3) as release_s,
     round(n.portal_s, 3) as portal_s,
-    round(n.ingestion_s + coalesce(n.silver_s, 0) + n.gold_s + n.gate_s + n.release_s + n.portal_s, 3) as total_s,
+    round(n.ingestion_s + n.silver_s + n.gold_s + n.gate_s + n.release_s + n.portal_s, 3) as total_s,
     -- What is done once more for each audience; taking in, standardising and building are not.
     case when n.kind = 'product' then round(n.gate_s + n.release_s + n.portal_s, 3) end as one_more_audience_s
 from named n
