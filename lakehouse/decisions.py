@@ -49,7 +49,7 @@ class Decision:
         contract_version: Semantic version of the contract.
         inputs: Digest of all that was decided upon (`inputs_of`).
         delta_version: Version of the product's table.
-        outcomes: Every rule, in the policy's order.
+        outcomes: Every rule, in the policy's order, and what else was asked.
         decided_on: When, ISO 8601.
         valid_until: Last day on which it holds, if the approval ends.
     """

@@ -19,11 +19,11 @@ import yaml
 from lakehouse import delta, reference, tables
 from lakehouse.contracts import Contracts, ProductContract, SourceContract
 from lakehouse.contracts.product import ProductColumn
-from lakehouse.decisions import load_decision
+from lakehouse.decisions import Outcome, load_decision
 from lakehouse.duck import connect
 from lakehouse.settings import PROJECT, Settings
+from orchestration.dbt_manifest import nodes
 from orchestration.made_of import undeclared
-from orchestration.manifest import nodes
 from publishing.distributions import TYPES
 from publishing.release import newest_release
 from publishing.site import current_site
@@ -52,20 +52,33 @@ def disagreements(settings: Settings, contracts: Contracts) -> Iterator[Disagree
     for source in contracts.sources.values():
         yield from _of_source(settings, contracts, source)
     for product in contracts.products.values():
-        yield from of_product(settings, contracts, product)
+        yield from _of_product(settings, contracts, product)
         yield from _of_release(settings, contracts, product)
 
 
-def of_product(
-    settings: Settings, contracts: Contracts, product: ProductContract
-) -> Iterator[Disagreement]:
-    """Hold against each other what speaks of a product before it is released.
+def agreement(settings: Settings, contracts: Contracts, product: ProductContract) -> Outcome:
+    """Whether all that speaks of a product before it is released says the same.
+
+    A part of the decision to share it: so what differs stops each way to a release, and the
+    information owner is told.
 
     Args:
         settings: The lake.
         contracts: Every contract.
         product: The product.
     """
+    found = [f"{one.left}; {one.right}" for one in _of_product(settings, contracts, product)]
+    if not found:
+        sv, en = "Avtal, modell, tabell och granskning säger samma sak.", "All say the same."
+        return Outcome("agreement", "Dataavtalet", True, sv, en)
+    told = ". ".join(found)
+    sv = f"Det som beskriver produkten säger inte samma sak (på engelska): {told}."
+    return Outcome("agreement", "Dataavtalet", False, sv, f"{told}.")
+
+
+def _of_product(
+    settings: Settings, contracts: Contracts, product: ProductContract
+) -> Iterator[Disagreement]:
     yield from _of_models(contracts, product)
     yield from _of_suite(product)
     address = tables.model(settings, "gold", product.model)

@@ -21,8 +21,8 @@ from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
+from orchestration.dbt_manifest import MANIFEST
 from orchestration.lake import open_lake
-from orchestration.manifest import MANIFEST
 
 _LEAST_FREE: Final = 0.15
 _MANY_SMALL: Final = 300

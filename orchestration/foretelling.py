@@ -11,6 +11,7 @@ from rich.markup import escape
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
 from orchestration import report
+from orchestration.judgement import audited, decided
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
     from publishing.preview import Preview
@@ -21,12 +22,11 @@ EXIT_FAILED: Final = 1
 def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:
     """Audit every product and print what releasing it would come to."""
     from publishing.preview import preview
-    from quality import audit_product, decide_product
 
     found = []
     for product_id, product in contracts.products.items():
-        audit_product(settings, product, beside=contracts.products.values())
-        decide_product(settings, contracts, product)
+        audited(settings, contracts, product)
+        decided(settings, contracts, product)
         found.append(preview(settings, contracts, product_id))
     if as_json:
         report.print_json([asdict(one) for one in found])

@@ -20,6 +20,7 @@ from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
 from lakehouse.verdicts import Verdict, newest_verdict, verdict_digest
 from orchestration import report
+from orchestration.judgement import audited, decided
 from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
 EXIT_FAILED: Final = 1
@@ -37,15 +38,9 @@ def audit(
 
     Example: `sjostad audit luftkvalitet_timme`.
     """
-    from quality import audit_product, decide_product
-
     settings, known = lake(contracts, None, home)
     chosen = [known.product(name) for name in products or known.products]
-    beside = known.products.values()
-    found = [
-        (audit_product(settings, one, beside=beside), decide_product(settings, known, one))
-        for one in chosen
-    ]
+    found = [(audited(settings, known, one), decided(settings, known, one)) for one in chosen]
     if as_json:
         report.print_json(
             [

@@ -7,8 +7,8 @@ import os
 import dagster as dg
 
 from lakehouse.settings import Settings
+from orchestration.dbt_manifest import write_if_stale
 from orchestration.lake import mark_lake
-from orchestration.manifest import write_if_stale
 
 _INSTANCE = """\
 # Written by sjostad. SQLite in this folder serves one machine; for more, see docs/operations.md.

@@ -8,7 +8,7 @@ from typing import Final
 from lakehouse.contracts import Contracts, ProductContract
 from lakehouse.contracts.own import OWN
 from lakehouse.curated import LAYERS, Model, shared_models
-from orchestration.manifest import Nodes
+from orchestration.dbt_manifest import Nodes
 
 _OWN: Final = "source.sjostad.operations."
 """How dbt names the lake's own tables, which no source delivers."""
@@ -45,8 +45,9 @@ def undeclared(
     if model not in shared_models(models) and not closed:
         yield said, f"gold.{product.model} is made of readings that may not be shared openly"
     reads = _roots(model.unique_id, nodes)
-    if any(one.startswith(_OWN) for one in reads) and "operations" not in named:
-        yield said, f"gold.{product.model} is made of the lake's own tables, 'operations'"
+    own = {one.removeprefix(_OWN) for one in reads if one.startswith(_OWN)}
+    for name in sorted(own - set(named)):
+        yield said, f"gold.{product.model} is made of the lake's own '{name}'"
     if any(one.startswith(_DELIVERED) for one in reads) and not set(named) - set(OWN):
         yield said, f"gold.{product.model} is made of what sources have delivered"
 

@@ -19,7 +19,7 @@ from lakehouse.metering import Meter, Purpose
 from lakehouse.settings import Settings
 from orchestration import metadata
 from orchestration.bronze import bronze_key
-from orchestration.manifest import DBT, nodes, require
+from orchestration.dbt_manifest import DBT, nodes, require
 from orchestration.metering import Metering, of_models
 
 _TELEMETRY = dg.AssetKey(["bronze", "telemetry"])

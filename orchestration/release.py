@@ -13,6 +13,7 @@ from lakehouse.errors import ReleaseRefused
 from lakehouse.metering import Purpose
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
+from orchestration.judgement import audited, decided
 from orchestration.metering import Metering
 from publishing import letters
 from publishing.channels import deliver
@@ -40,10 +41,8 @@ def audit_check(
         description=f"Great Expectations suite of the contract {product.id} {product.version}.",
     )
     def _audit(meter: Metering) -> dg.AssetCheckResult:
-        from quality import audit_product  # Great Expectations takes seconds to import
-
         with meter.measure(Purpose("audit", "product", product.id)):
-            verdict = audit_product(settings, product, beside=contracts.products.values())
+            verdict = audited(settings, contracts, product)
         _tell(settings, letters.of_audit(settings, product, verdict))
         return dg.AssetCheckResult(
             passed=verdict.passed,
@@ -72,18 +71,13 @@ def sharing_check(
         f"{product.publication.audience}: classification, law, the information owner's decision.",
     )
     def _sharing(meter: Metering) -> dg.AssetCheckResult:
-        from orchestration.agreement import of_product
-        from quality import decide_product
-
         with meter.measure(Purpose("sharing", "product", product.id)):
-            decision = decide_product(settings, contracts, product)
-            differing = list(of_product(settings, contracts, product))
+            decision = decided(settings, contracts, product)
         _tell(settings, letters.of_sharing(settings, product, decision))
-        told = [outcome.en for outcome in decision.objections]
-        told += [f"{one.left}; {one.right}. {one.remedy}" for one in differing]
+        objections = " ".join(outcome.en for outcome in decision.objections)
         return dg.AssetCheckResult(
-            passed=decision.allowed and not differing,
-            description=" ".join(told) or f"may be shared: {decision.audience}",
+            passed=decision.allowed,
+            description=objections or f"may be shared: {decision.audience}",
             metadata={
                 "audience": decision.audience,
                 "delta_version": decision.delta_version,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from lakehouse.contracts import Contracts, ProductContract
-from lakehouse.decisions import Decision, inputs_of, save_decision
+from lakehouse.decisions import Decision, Outcome, inputs_of, save_decision
 from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
 from quality.built import require_built
@@ -17,6 +18,7 @@ def decide_product(
     contracts: Contracts,
     contract: ProductContract,
     today: date | None = None,
+    also: Sequence[Outcome] = (),
 ) -> Decision:
     """Ask the sharing policy about the newest version of a product, and keep what it says.
 
@@ -25,6 +27,7 @@ def decide_product(
         contracts: Every contract and approval.
         contract: The product.
         today: The day of the decision; the city's by default.
+        also: What others have asked of it that must hold as the rules must.
 
     Raises:
         LakeError: The model has not been built.
@@ -38,7 +41,7 @@ def decide_product(
         contract_version=contract.version,
         inputs=inputs_of(contracts, contract),
         delta_version=version,
-        outcomes=decide(facts_of(contracts, contract, today)),
+        outcomes=(*decide(facts_of(contracts, contract, today)), *also),
         decided_on=today.isoformat(),
         valid_until=approval.valid_until if approval else None,
     )

@@ -107,9 +107,10 @@ def test_a_product_that_hides_what_it_is_made_of_is_not_released(lake, monkeypat
     passed, said = stage.checks[f"gold/{PRODUCT}: sharing_{PRODUCT}"]
     assert not passed
     assert said == (
-        f"the contract names reference; gold.{PRODUCT} is made of what sources have delivered. "
-        "Name them in publication.sources."
+        f"the contract names reference; gold.{PRODUCT} is made of what sources have delivered."
     )
+    (letter,) = settings.letters.glob("*.txt")
+    assert "säger inte samma sak" in letter.read_text("utf-8")
     assert newest_release(settings, PRODUCT) is None
     honest = replace(contracts, products={PRODUCT: product})
     assert not run_jobs(settings, honest, ["publishing"])[0].failures
