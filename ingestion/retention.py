@@ -27,7 +27,7 @@ from ingestion import accounts, landing, quarantine
 from ingestion.batches.rules import FUTURE_MINUTES, KEPT_FROM, PAST
 from ingestion.erasing import delivered
 from lakehouse import compaction, data_files, delta, erasure, landing_zone, tables
-from lakehouse.contracts import SourceContract
+from lakehouse.contracts import SourceContract, promises
 from lakehouse.duck import connect, literal
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
@@ -64,7 +64,7 @@ def kept_from(contract: SourceContract, daily_from: int, now: datetime) -> date 
     """
     if contract.retention_s is None:
         return None
-    day = (now - timedelta(seconds=contract.retention_s)).astimezone(UTC).date()
+    day = promises.kept_from(contract.retention_s, now)
     return day if day.year >= daily_from else date(day.year, 1, 1)
 
 

@@ -20,9 +20,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from ingestion import can_be_reconciled, reconcile
 from lakehouse.contracts import Contracts
 from lakehouse.errors import SjostadError
+from lakehouse.metering import Purpose
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
 from orchestration.maintaining import retention_of, told_of, upkeep_of
+from orchestration.metering import Metering
 from orchestration.release import release_key
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
@@ -66,11 +68,13 @@ def reconciliation(settings: Settings, contracts: Contracts) -> dg.JobDefinition
     able = [source for source in contracts.sources.values() if can_be_reconciled(source)]
 
     @dg.op(name="reconcile", description="Compares the days of each source with bronze's.")
-    def _reconcile() -> None:
+    def _reconcile(meter: Metering) -> None:
         failures = []
         for source in able:
             try:
-                found = reconcile(settings, source, repair=True)
+                with meter.measure(Purpose("ingestion", "source", source.id)) as spent:
+                    found = reconcile(settings, source, repair=True)
+                    spent.rows = found.landed
             except SjostadError as error:  # the others can be asked all the same
                 failures.append(str(error))
                 continue

@@ -11,11 +11,12 @@ Source: ODCS v3.1.0, "Service-Level Agreement", `retention`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
 from lakehouse import audit_log
 from lakehouse.contracts import ProductContract
+from lakehouse.contracts.promises import kept_from
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from publishing.manifest import release_folder, release_numbers, shown_numbers, stored_manifest
@@ -66,14 +67,14 @@ def expire(
     if contract.retention_s is None:
         return None
     now = now or datetime.now(UTC)
-    kept_from = (now - timedelta(seconds=contract.retention_s)).astimezone(UTC).date()
+    first = kept_from(contract.retention_s, now)
     with exclusive(settings, f"release.{contract.id}"):
-        numbers = tuple(_past(settings, contract.id, kept_from))
+        numbers = tuple(_past(settings, contract.id, first))
         if not numbers:
             return None
         if dry_run:
-            return Expired(kept_from, numbers)
-        sv, en = (words.format(kept_from) for words in _WHY)
+            return Expired(first, numbers)
+        sv, en = (words.format(first) for words in _WHY)
         at = now.isoformat(timespec="seconds")
         folder = release_folder(settings, contract.id, 1).parent
         note(folder, Withdrawal("expired", numbers, sv, en, at, erased=True))
@@ -82,10 +83,10 @@ def expire(
     forget_builds(settings, keep=1)
     about = f"product/{contract.id}"
     audit_log.note(settings, "erased", about, releases=len(numbers), rule="retention")
-    return Expired(kept_from, numbers)
+    return Expired(first, numbers)
 
 
-def _past(settings: Settings, product: str, kept_from: date) -> list[int]:
+def _past(settings: Settings, product: str, first: date) -> list[int]:
     shown = shown_numbers(settings, product)[-1:]
     erased = {
         number
@@ -97,7 +98,7 @@ def _past(settings: Settings, product: str, kept_from: date) -> list[int]:
         for number in release_numbers(settings, product)
         if number not in shown
         and number not in erased
-        and _begins_before(settings, product, number, kept_from)
+        and _begins_before(settings, product, number, first)
     ]
 
 

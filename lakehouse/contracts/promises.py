@@ -5,6 +5,7 @@ Source: ODCS v3.1.0, "Service-Level Agreement": `frequency`, `retention`.
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from lakehouse.contracts.odcs import Document
@@ -34,3 +35,13 @@ def promised_s(document: Document, name: str) -> int | None:
             return int(value * _UNITS_S[unit])
         raise ContractError(Problem(f"{document.path}: slaProperties[{index}]", what, remedy))
     return None
+
+
+def kept_from(retention_s: int, now: datetime) -> date:
+    """The first day, UTC, that rows are kept of.
+
+    Args:
+        retention_s: How long they are, in seconds.
+        now: The time.
+    """
+    return (now - timedelta(seconds=retention_s)).astimezone(UTC).date()

@@ -25,12 +25,12 @@ from quality.audit import history as kept
 from quality.audit.days import check_days, check_freshness, to_judge
 from quality.audit.disclosed import disclosed
 from quality.audit.docs import write_docs
-from quality.audit.groups import check_groups
 from quality.audit.keys import check_keys
 from quality.audit.periods import Periods, check_periods, periods_of
 from quality.audit.profile import Day, profile
 from quality.audit.rows import can_carry, check_rows, is_row_check
 from quality.audit.scope import Scope, since, whole
+from quality.audit.small_groups import check_groups
 from quality.audit.suite import Suite, suite_of
 from quality.audit.times import Time, time_of
 from quality.audit.whole_table import check_table

@@ -11,8 +11,8 @@ a check digit is told unless the column has twenty or more like it, most with a 
 no more right ones than chance gives.
 
 Not found: names of persons in a column whose name does not say so (but for those that end in
--sson), plates a driver has chosen, coordinates within a text, single persons behind small
-numbers (`quality.audit.groups` asks for them), homes behind an id without an address, and what is
+-sson), plates a driver has chosen, coordinates within a text, single persons behind small numbers
+(`quality.audit.small_groups` asks for them), homes behind an id without an address, and what is
 encrypted, encoded or in a picture.
 
 Sources: Skatteverket, SKV 704 (personnummer) and SKV 707 (samordningsnummer); Bolagsverket,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quality import audit_product
-from quality.audit.changed import EXPECTATION
+from quality.audit.small_groups.changed import EXPECTATION
 from sample_city.chance import seeded
 from tests.flow import Lake, reading
 

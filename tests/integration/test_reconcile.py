@@ -14,8 +14,10 @@ from subprocess import CompletedProcess, run
 import dagster as dg
 import pytest
 
+from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
 from orchestration.jobs import reconciliation
+from orchestration.metering import metering
 from tests import sjostad as command
 from tests.unit.ingestion.lake import column, new_lake
 
@@ -105,12 +107,15 @@ def test_the_weekly_job_repairs_and_names_who_was_down(tmp_path):
     plant(lake, *((f"{day} 11:00", "b", 2) for day in days_before(8)))
     job = reconciliation(lake.settings, load_contracts(lake.settings.contracts))
     with dg.DagsterInstance.ephemeral() as instance:
-        assert job.execute_in_process(instance=instance).success
+        resources = {"meter": metering(lake.settings)}
+        assert job.execute_in_process(instance=instance, resources=resources).success
         assert len(lake.bronze("plant")) == 3
+        (spent,) = delta.open_table(tables.metering(lake.settings)).to_pyarrow_table().to_pylist()
+        assert (spent["stage"], spent["subject"], spent["rows"]) == ("ingestion", "plant", 1)
         plant(lake, name="other")
         (lake.inbox / "other.sqlite").unlink()
         job = reconciliation(lake.settings, load_contracts(lake.settings.contracts))
-        done = job.execute_in_process(instance=instance, raise_on_error=False)
+        done = job.execute_in_process(instance=instance, raise_on_error=False, resources=resources)
         (failure,) = [event for event in done.all_events if event.is_step_failure]
     assert not done.success
     assert "other: the database did not answer" in failure.step_failure_data.error.message

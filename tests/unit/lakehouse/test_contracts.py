@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from lakehouse.contracts import load_contracts, load_source
+from lakehouse.contracts.own import OWN
 from lakehouse.errors import ContractError
 from lakehouse.settings import PROJECT
 from tests.unit.ingestion.lake import METER, column, document
@@ -163,6 +164,13 @@ def test_id_that_stands_twice(lake):
     again.parent.mkdir()
     again.write_text(path.read_text())
     with pytest.raises(ContractError, match="'meters' is also the id of"):
+        load_contracts(lake.settings.contracts)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_source_may_not_be_called_as_the_lakes_own_tables_are(lake, name):
+    lake.write(name)
+    with pytest.raises(ContractError, match=f"'{name}' is the name of the lake's own tables"):
         load_contracts(lake.settings.contracts)
 
 

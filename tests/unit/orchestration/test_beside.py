@@ -14,7 +14,7 @@ from lakehouse.settings import PROJECT
 from lakehouse.verdicts import newest_verdict
 from orchestration.cli import app
 from orchestration.release import audit_check
-from quality.audit.withheld import RECOVERED
+from quality.audit.small_groups.withheld import RECOVERED
 from tests.unit.publishing.lake import lake_settings
 from tests.unit.quality.locks import CITY, FIRST, PRODUCT, Counts, by_rule, put, with_totals, world
 

@@ -155,3 +155,16 @@ def test_verifying_and_taking_back(sjostad, lake, tmp_path):
     for action in ("audited", "approved", "released", "withdrew", "reinstated"):
         assert (action, product) in told
     assert ("verified", "lake/releases") in told
+
+
+@pytest.mark.parametrize("words", [("audit",), ("publish", "--dry-run")])
+def test_a_contract_that_hides_what_the_product_is_made_of_is_told_by_every_command(
+    lake, sjostad, words
+):
+    path = lake[0] / "products" / f"{PRODUCT}.yaml"
+    text = path.read_text("utf-8")
+    assert "sources: [miljo_luft]" in text
+    path.write_text(text.replace("sources: [miljo_luft]", "sources: [reference]"), "utf-8")
+    done = sjostad(*words, "--json")
+    assert done.exit_code == 1
+    assert "is made of what sources have delivered" in done.stdout

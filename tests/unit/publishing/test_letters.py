@@ -211,3 +211,7 @@ def test_a_check_that_failed_is_told_once_and_what_could_not_be_made_beside_it(
     assert body.count("\n  - ") == 2
     assert FAILED.said not in body
     assert "Granskningen kunde inte slutföras: the check 'x' could not be made" in body
+
+
+def test_an_audit_of_nothing_is_told_as_that(settings, contracts, gold):
+    assert "  - Ingenting granskades." in audited(settings, contracts, checks=(), reasons=()).body

@@ -12,10 +12,11 @@ import pytest
 from lakehouse import tables
 from lakehouse.duck import connect
 from quality import audit_product
-from quality.audit import groups, withheld
-from quality.audit.changed import EXPECTATION, check_changes
+from quality.audit import small_groups
 from quality.audit.scope import whole
-from quality.audit.sums import gather, read
+from quality.audit.small_groups import withheld
+from quality.audit.small_groups.changed import EXPECTATION, check_changes
+from quality.audit.small_groups.sums import gather, read
 from quality.disclosure.recovering import recover
 from tests.unit.publishing.lake import keep_verdict
 from tests.unit.quality.locks import (
@@ -35,7 +36,7 @@ from tests.unit.quality.locks import (
 
 COLUMNS = ("locks_used", "openings", "openings_refused", "locks_low_battery")
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-OURS = {groups.EXPECTATION, withheld.RECOVERED, withheld.DIFFERENCE, withheld.SUMS,
+OURS = {small_groups.EXPECTATION, withheld.RECOVERED, withheld.DIFFERENCE, withheld.SUMS,
         withheld.LEFT, EXPECTATION}  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def look(settings):
     def run(product, rows, beside=()):
         scope = whole(tables.model(settings, "gold", product.model), put(settings, rows))
         with connect() as connection:
-            return groups.check_groups(connection, product, scope, settings, beside)
+            return small_groups.check_groups(connection, product, scope, settings, beside)
 
     return run
 
@@ -110,7 +111,7 @@ def test_what_the_model_withholds_is_enough(product, audit):
 def test_a_number_of_fewer_than_five_stops_the_release(product, audit, numbers, columns):
     counts = even()
     verdict = audit(product, changed(by_rule(counts), "Kista", FIRST, **numbers))
-    assert found(verdict, groups.EXPECTATION) == columns
+    assert found(verdict, small_groups.EXPECTATION) == columns
     assert not verdict.passed
     assert f"{next(iter(columns))}: expected no number of fewer than 5 locks" in str(
         verdict.reasons
@@ -120,7 +121,7 @@ def test_a_number_of_fewer_than_five_stops_the_release(product, audit, numbers, 
 def test_a_zero_of_enough_is_told(product, look):
     counts = {place: Counts(9, 20, 0, 0, 0) for place in world()}
     checks = look(product, by_rule(counts))
-    assert found(checks, groups.EXPECTATION) == {}
+    assert found(checks, small_groups.EXPECTATION) == {}
 
 
 def test_one_withheld_district_follows_from_the_total_of_the_city(summed, audit):

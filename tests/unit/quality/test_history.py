@@ -92,3 +92,29 @@ def test_an_exception_has_its_days_in_order(product, tmp_path):
     assert told.digest != product.digest
     with pytest.raises(ContractError, match="is before"):
         excepting(product, tmp_path, DATES[5], DATES[3])
+
+
+@pytest.mark.slow
+def test_a_column_that_varies_is_held_against_no_other_day(settings, product, tmp_path):
+    """The same values, without and with the word; its range is checked all the same."""
+    frames = air_days(DATES)
+    put(settings, {day: frames[day] for day in DATES[:40]})
+    varying = contract_that_varies(product, tmp_path, "no2_ug_m3")
+    for contract in (product, varying):
+        assert audit_product(settings, contract, at(DATES[39])).passed
+    other = frames[DATES[40]].assign(no2_ug_m3=frames[DATES[40]]["no2_ug_m3"] * 30 % 999)
+    put(settings, {DATES[40]: other, DATES[41]: frames[DATES[41]]})
+    assert failed(audit_product(settings, product, at(DATES[41]))) == {(VALUES, "critical")}
+    assert audit_product(settings, varying, at(DATES[41])).passed
+    put(settings, {DATES[41]: frames[DATES[41]].assign(no2_ug_m3=-1.0)})
+    verdict = audit_product(settings, varying, at(DATES[41]))
+    assert ("expect_column_values_to_be_between", "critical") in failed(verdict)
+
+
+def contract_that_varies(product, folder, name: str):
+    told = yaml.safe_load(product.path.read_text("utf-8"))
+    (column,) = (one for one in told["schema"][0]["properties"] if one["name"] == name)
+    column["customProperties"].append({"property": "varies", "value": True})
+    path = folder / product.path.name
+    path.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
+    return load_product(path)

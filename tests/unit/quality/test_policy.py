@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse.contracts import load_contracts
 from lakehouse.contracts.classification import Classification, Levels, Processing
 from lakehouse.contracts.product import Statistics, Text
 from lakehouse.settings import PROJECT
-from quality.policy import RULES, Facts, Origin, decide
+from quality.policy import RULES, Facts, Origin, decide, facts_of
 from tests.approval import MADE
 
 DOCUMENT = PROJECT / "docs" / "delning.md"
@@ -320,3 +321,16 @@ def test_every_answer_is_a_sentence_in_both_languages(rule):
         assert re.fullmatch(r"[A-Z].*[.]", answer.en, re.DOTALL) or answer.en.startswith("luft")
         assert not re.search(r"produkten|saknas|alla|stadens", answer.en)
         assert "the product" not in answer.sv
+
+
+@pytest.mark.parametrize(("audience", "against"), [("internal", False), ("open", True)])
+def test_what_is_made_of_the_lakes_own_metering_is_the_citys_own(audience, against):
+    """How its systems work is K1, whatever the product says of itself."""
+    contracts = load_contracts(PROJECT / "contracts")
+    product = contracts.product("delningskostnad_dygn")
+    publication = product.publication.model_copy(update={"audience": audience})
+    levels = product.classification.model_copy(update={"k": 0 if audience == "open" else 1})
+    changed = replace(product, publication=publication, classification=levels)
+    found = objections(facts_of(contracts, changed, date(2026, 11, 27)))
+    assert ("origins_confidentiality" in found) is against
+    assert bool(found) is against

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from lakehouse.contracts.statistics import Statistics
 from lakehouse.verdicts import Check
-from quality.audit.sums import Gathered, Place, Told, gather
+from quality.audit.small_groups.sums import Gathered, Place, Told, gather
 from quality.disclosure.recovering import Recovered, Unsolved, differences, recover
 
 RECOVERED: Final = "nothing_worked_out"

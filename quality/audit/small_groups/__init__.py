@@ -22,10 +22,10 @@ from lakehouse.contracts.statistics import Statistics
 from lakehouse.duck import delta_scan, identifier
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check
-from quality.audit.changed import check_changes
 from quality.audit.scope import Scope
-from quality.audit.sums import Told, read
-from quality.audit.withheld import check_withheld
+from quality.audit.small_groups.changed import check_changes
+from quality.audit.small_groups.sums import Told, read
+from quality.audit.small_groups.withheld import check_withheld
 
 EXPECTATION: Final = "no_small_group"
 
