@@ -36,7 +36,7 @@ counted as (
     select
         *,
         sum(case when step is null then 1 else 0 end) over {{ by_time }} as epoch,
-        f_cnt + sum(coalesce(step, 0)) over {{ by_time }} as number
+        f_cnt + sum(step) over {{ by_time }} as number
     from stepped
 ),
 
