@@ -36,6 +36,15 @@ streams as (
 ),
 
 revisions as (
+    {%- if not plan.full %}
+    select n.number, {{ columns | join(', ') }}, 0 as age
+    from (
+        select * from {{ this }}
+        where {{ in_partitions(plan) }} and not {{ is_reset_source(plan) }}
+    ) o
+    join numbers n using (datastream_id)
+    union all
+    {%- endif %}
     select
         u.number,
         u.datastream_id,
@@ -57,15 +66,6 @@ revisions as (
     from {{ source('bronze', 'telemetry') }} t
     join streams u on u.source_id = t.source_id and u.device = t.device and u.channel = t.channel
     where {{ news }}
-    {%- if not plan.full %}
-    union all
-    select n.number, {{ columns | join(', ') }}, 0 as age
-    from (
-        select * from {{ this }}
-        where {{ in_partitions(plan) }} and not {{ is_reset_source(plan) }}
-    ) o
-    join numbers n using (datastream_id)
-    {%- endif %}
 )
 
 select {{ columns | join(', ') }}

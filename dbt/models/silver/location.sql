@@ -47,12 +47,13 @@ districts as (
     {{ districts_of('placed') }}
 ),
 
+-- Rings are closed: each of their corners begins an edge.
 city as (
     select
-        min(least(longitude_1, longitude_2)) as west,
-        max(greatest(longitude_1, longitude_2)) as east,
-        min(least(latitude_1, latitude_2)) as south,
-        max(greatest(latitude_1, latitude_2)) as north
+        min(longitude_1) as west,
+        max(longitude_1) as east,
+        min(latitude_1) as south,
+        max(latitude_1) as north
     from {{ source('reference', 'district_edges') }}
 )
 

@@ -26,12 +26,12 @@ with news as (
 ),
 
 revisions as (
-    select {{ columns | join(', ') }}, 1 as age from news
     {%- if not plan.full %}
-    union all
     select {{ columns | join(', ') }}, 0 as age from {{ this }}
     where {{ in_partitions(plan) }} and not {{ is_reset_source(plan) }}
+    union all
     {%- endif %}
+    select {{ columns | join(', ') }}, 1 as age from news
 ),
 
 newest as (

@@ -7,7 +7,7 @@
 {% set plan = lake_plan() %}
 
 -- The mean of an hour counts if three quarters of its readings were good, where the contract says how
--- many there are; that of a day if three quarters of its hours count. Missing is never below.
+-- many there are (least leaves out what is empty); that of a day if three quarters of its hours count. Missing is never below.
 with hours as (
     select
         d.thing_id as station_id,
@@ -22,7 +22,7 @@ with hours as (
         and h.mean_value is not null
         and d.observed_property_id in (select observed_property_id from {{ ref('limit_value') }})
     group by d.thing_id, d.observed_property_id, h.hour_start
-    having sum(h.readings_good) >= 0.75 * coalesce(3600 / least(3600, any_value(s.interval_s)), 1)
+    having sum(h.readings_good) >= 0.75 * 3600 / least(3600, any_value(s.interval_s))
 ),
 
 days as (
