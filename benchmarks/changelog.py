@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lakehouse import duck
 from lakehouse.contracts.product import Text
-from publishing.comparison import Side, compare
-from publishing.manifest import Column
+from publishing.making.comparison import Side, compare
+from publishing.releases.manifest import Column
 
 _STATIONS = 200
 _LABEL = Text(sv="Kolumn", en="Column")

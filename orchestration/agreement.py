@@ -24,9 +24,9 @@ from lakehouse.duck import connect
 from lakehouse.settings import PROJECT, Settings
 from orchestration.dbt_manifest import nodes
 from orchestration.made_of import undeclared
-from publishing.distributions import TYPES
-from publishing.release import newest_release
-from publishing.site import current_site
+from publishing.making.distributions import TYPES
+from publishing.making.release import newest_release
+from publishing.portal.site import current_site
 from quality.audit.suite import suite_of
 
 

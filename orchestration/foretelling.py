@@ -14,14 +14,14 @@ from orchestration import report
 from orchestration.judgement import audited, decided
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
-    from publishing.preview import Preview
+    from publishing.making.preview import Preview
 
 EXIT_FAILED: Final = 1
 
 
 def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:
     """Audit every product and print what releasing it would come to."""
-    from publishing.preview import preview
+    from publishing.making.preview import preview
 
     found = []
     for product_id, product in contracts.products.items():
@@ -39,7 +39,7 @@ def foretell(settings: Settings, contracts: Contracts, as_json: bool) -> None:
 
 
 def _print_preview(found: Preview) -> None:
-    from publishing import changelog
+    from publishing.documents import changelog
 
     name = f"[bold]{escape(found.product)}[/]"
     last = f"release {found.last}" if found.last else "nothing released yet"

@@ -17,7 +17,7 @@ from orchestration import report
 from orchestration.options import ContractsOption, HomeOption, JsonOption
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
-    from publishing.verification import Verified
+    from publishing.releases.verification import Verified
 
 EXIT_FAILED: Final = 1
 
@@ -43,8 +43,8 @@ def verify(
 
     Examples: `sjostad verify`, `sjostad verify --copy download --keys allowed_signers`.
     """
-    from publishing.site import verify_site
-    from publishing.verification import verify_copy, verify_releases
+    from publishing.portal.site import verify_site
+    from publishing.releases.verification import verify_copy, verify_releases
 
     settings = Settings.from_environment(contracts=contracts, home=home)
     if copy:
@@ -84,7 +84,7 @@ def trace(
     Example: `sjostad trace luftkvalitet_timme.csv --row station_id=HORN-01
     --row "hour_start=2026-10-18 06:00:00+00"`.
     """
-    from publishing import tracing
+    from publishing.releases import tracing
 
     settings = Settings.from_environment(contracts=contracts, home=home)
     links = list(tracing.trace(settings, file, _chosen(row or [])))

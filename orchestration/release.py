@@ -16,9 +16,9 @@ from lakehouse.verdicts import Verdict
 from orchestration.judgement import audited, decided
 from orchestration.metering import Metering
 from publishing import letters
-from publishing.channels import deliver
-from publishing.release import Release, newest_release, release
-from publishing.site import build_site
+from publishing.letters.channels import deliver
+from publishing.making.release import Release, newest_release, release
+from publishing.portal.site import build_site
 
 _MARKS: Final = {True: "✓", False: "✗", None: "–"}
 """How what came of a rule is shown: it holds, it speaks against sharing, it does not concern."""

@@ -42,8 +42,8 @@ def withdraw(
     Example: `sjostad withdraw trafikflode_kvart --reason "Räknefel vid Sveavägen sedan 3 maj."`
     """
     from publishing import taking_back
-    from publishing.channels import deliver
     from publishing.letters import of_withdrawal
+    from publishing.letters.channels import deliver
 
     settings, known = lake(contracts, None, home)
     contract = known.product(product)

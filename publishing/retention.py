@@ -19,10 +19,15 @@ from lakehouse.contracts import ProductContract
 from lakehouse.contracts.promises import kept_from
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from publishing.manifest import release_folder, release_numbers, shown_numbers, stored_manifest
-from publishing.site import forget_builds
+from publishing.portal.site import forget_builds
+from publishing.releases.manifest import (
+    release_folder,
+    release_numbers,
+    shown_numbers,
+    stored_manifest,
+)
+from publishing.releases.withdrawals import Withdrawal, note, standing
 from publishing.taking_back import erase_rows
-from publishing.withdrawals import Withdrawal, note, standing
 
 _WHY: Final = (
     "Gallrad: avtalet sparar rader från och med {}.",

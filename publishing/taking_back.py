@@ -16,9 +16,9 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from publishing.manifest import MANIFEST, SIGNATURE, release_folder, release_numbers
-from publishing.site import Site, build_site, forget_builds
-from publishing.withdrawals import Withdrawal, note, standing
+from publishing.portal.site import Site, build_site, forget_builds
+from publishing.releases.manifest import MANIFEST, SIGNATURE, release_folder, release_numbers
+from publishing.releases.withdrawals import Withdrawal, note, standing
 
 _NOTED: Final[Mapping[str, audit_log.Action]] = {
     "withdrawn": "withdrew",
@@ -150,7 +150,7 @@ def _numbers(settings: Settings, product_id: str) -> tuple[int, ...]:
 def erase_rows(settings: Settings, product_id: str, number: int) -> None:
     """Delete everything of a release but its manifest and the signature of that.
 
-    Whoever does so has noted it before (`publishing.withdrawals`).
+    Whoever does so has noted it before (`publishing.releases.withdrawals`).
     """
     folder = release_folder(settings, product_id, number)
     for path in sorted(folder.iterdir()):

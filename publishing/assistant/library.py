@@ -17,9 +17,9 @@ from publishing.assistant.answers import (
     Example,
     Found,
 )
+from publishing.catalogue.open_database import open_database, released_numbers
 from publishing.explanations import meaning, summary
-from publishing.manifest import Release, load_release
-from publishing.open_database import open_database, released_numbers
+from publishing.releases.manifest import Release, load_release
 from publishing.terms import FREQUENCIES, LICENCES
 
 

@@ -25,8 +25,8 @@ from lakehouse.settings import Settings
 from publishing.assistant import library
 from publishing.assistant.answers import DescribeAnswer, QueryAnswer, QueryColumn, SearchAnswer
 from publishing.assistant.query import ROW_LIMIT, run_query
-from publishing.manifest import load_release
-from publishing.open_database import open_database
+from publishing.catalogue.open_database import open_database
+from publishing.releases.manifest import load_release
 
 _INSTRUCTIONS: Final = (
     "Open data about Stockholm (Öppna data om Stockholm). Search for a dataset, describe it to "

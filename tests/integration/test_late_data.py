@@ -15,12 +15,12 @@ import pytest
 
 from ingestion import balance, ingest_source
 from lakehouse.duck import connect, delta_scan
-from publishing import comparison
-from publishing.changes import DayChanges
-from publishing.manifest import Release
-from publishing.release import release
-from publishing.site import build_site
-from publishing.verification import verify_releases
+from publishing.making import comparison
+from publishing.making.release import release
+from publishing.portal.site import build_site
+from publishing.releases.changes import DayChanges
+from publishing.releases.manifest import Release
+from publishing.releases.verification import verify_releases
 from quality import audit_product, decide_product
 from tests.flow import AIR, Lake
 

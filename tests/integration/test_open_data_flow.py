@@ -20,8 +20,8 @@ from lakehouse import tables
 from lakehouse.contracts import load_contracts
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
-from publishing import profile
-from publishing.release import newest_release
+from publishing.catalogue import profile
+from publishing.making.release import newest_release
 
 pytestmark = pytest.mark.slow
 

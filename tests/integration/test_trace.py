@@ -12,9 +12,9 @@ from ingestion import ingest_source, landing
 from lakehouse import delta_log, tables
 from lakehouse.errors import LakeError
 from lakehouse.signatures import sign
-from publishing.manifest import MANIFEST, SIGNATURE
-from publishing.release import Release, release
-from publishing.tracing import trace
+from publishing.making.release import Release, release
+from publishing.releases.manifest import MANIFEST, SIGNATURE
+from publishing.releases.tracing import trace
 from quality import audit_product, decide_product
 from tests.flow import AIR, Lake
 

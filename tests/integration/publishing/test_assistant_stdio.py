@@ -7,7 +7,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from lakehouse.settings import PROJECT
-from publishing.site import build_site
+from publishing.portal.site import build_site
 from tests.unit.publishing.lake import PRODUCT, release_both
 
 

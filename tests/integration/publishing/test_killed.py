@@ -7,15 +7,17 @@ import sys
 import pytest
 
 from lakehouse.settings import PROJECT
-from publishing.release import newest_release, release
-from publishing.site import build_site, current_site
+from publishing.making.release import newest_release, release
+from publishing.portal.site import build_site, current_site
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 KILLED = """
 import os, signal, sys
 from lakehouse.contracts import load_contracts
 from lakehouse.settings import Settings
-from publishing import open_database, release, site
+from publishing.catalogue import open_database
+from publishing.making import release
+from publishing.portal import site
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from publishing.release import release
-from publishing.site import build_site
+from publishing.making.release import release
+from publishing.portal.site import build_site
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 

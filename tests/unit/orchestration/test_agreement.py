@@ -12,8 +12,8 @@ from lakehouse.contracts import load_contracts
 from lakehouse.contracts.product import Quality
 from lakehouse.settings import PROJECT
 from orchestration.agreement import disagreements
-from publishing.release import release
-from publishing.site import build_site
+from publishing.making.release import release
+from publishing.portal.site import build_site
 from tests.unit.publishing.lake import (
     PRODUCT,
     air_rows,

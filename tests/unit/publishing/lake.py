@@ -13,7 +13,7 @@ from lakehouse.contracts import Contracts, load_contracts
 from lakehouse.decisions import Decision, Outcome, inputs_of, save_decision
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.verdicts import Check, Verdict, save_verdict
-from publishing.release import release
+from publishing.making.release import release
 
 PRODUCT = "luftkvalitet_timme"
 OTHER = "energianvandning_timme"

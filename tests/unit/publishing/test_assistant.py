@@ -14,9 +14,9 @@ from lakehouse.duck import connect
 from publishing.assistant.query import QueryRefused, run_query
 from publishing.assistant.query_child import open_locked
 from publishing.assistant.server import build_server
-from publishing.open_database import open_database
-from publishing.release import release
-from publishing.site import build_site
+from publishing.catalogue.open_database import open_database
+from publishing.making.release import release
+from publishing.portal.site import build_site
 from tests.unit.publishing.lake import (
     OTHER,
     PRODUCT,

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishing.charts import _scale, chart
-from publishing.release import release
+from publishing.making.release import release
+from publishing.portal.charts import _scale, chart
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 VALUES = st.floats(-1e9, 1e9).map(lambda value: round(value, 3))

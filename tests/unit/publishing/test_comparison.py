@@ -10,15 +10,16 @@ import pytest
 from rdflib import Literal, URIRef
 
 from lakehouse.errors import LakeError
-from publishing import changes, comparison
 from publishing.catalogue import build_catalogue, open_releases
-from publishing.changelog import changes_file, summary
-from publishing.changes import ColumnChange, DayChanges
-from publishing.dcat import ADMS, DCAT, european, swedish
-from publishing.manifest import load_release
-from publishing.profile import check
-from publishing.release import release
-from publishing.site import build_site
+from publishing.catalogue.dcat import ADMS, DCAT, european, swedish
+from publishing.catalogue.profile import check
+from publishing.documents.changelog import changes_file, summary
+from publishing.making import comparison
+from publishing.making.release import release
+from publishing.portal.site import build_site
+from publishing.releases import changes
+from publishing.releases.changes import ColumnChange, DayChanges
+from publishing.releases.manifest import load_release
 from tests.unit.publishing.lake import HOUR, PRODUCT, air_rows, keep_verdict, replace_gold
 
 KEY = ("station_id", "hour_start")

@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.contracts import Contracts
 from lakehouse.errors import ReleaseRefused
-from publishing.release import release
+from publishing.making.release import release
 from tests.unit.publishing.lake import PRODUCT, air_rows, keep_verdict, replace_gold
 
 

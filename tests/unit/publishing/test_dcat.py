@@ -12,11 +12,11 @@ from rdflib import DCTERMS, FOAF, RDF, XSD, BNode, Graph, Literal, Namespace, UR
 from rdflib.compare import isomorphic
 
 from publishing.catalogue import build_catalogue, open_releases
-from publishing.dcat import DCAT, VCARD, european, swedish
-from publishing.profile import check
-from publishing.profile_rules import RULES
-from publishing.release import release
-from publishing.serialisations import json_ld, rdf_xml, turtle
+from publishing.catalogue.dcat import DCAT, VCARD, european, swedish
+from publishing.catalogue.profile import check
+from publishing.catalogue.profile_rules import RULES
+from publishing.catalogue.serialisations import json_ld, rdf_xml, turtle
+from publishing.making.release import release
 from tests.unit.publishing.background import background
 from tests.unit.publishing.lake import (
     OTHER,
@@ -211,8 +211,8 @@ def test_the_bytes_do_not_depend_on_the_process(catalogue, tmp_path):
     source.write_bytes(turtle(european(catalogue)))
     code = (
         "import sys, hashlib; from rdflib import Graph, DCAT;"
-        "from publishing.dcat import _PREFIXES;"
-        "from publishing.serialisations import *;"
+        "from publishing.catalogue.dcat import _PREFIXES;"
+        "from publishing.catalogue.serialisations import *;"
         "g = Graph(bind_namespaces='none');"
         "[g.bind(p, n) for p, n in _PREFIXES.items()];"
         f"g.parse({str(source)!r});"

@@ -17,8 +17,8 @@ from lakehouse.decisions import Outcome
 from lakehouse.errors import SettingsError
 from lakehouse.verdicts import Check
 from publishing import letters
-from publishing.channels import deliver
-from publishing.release import release
+from publishing.letters.channels import deliver
+from publishing.making.release import release
 from tests.unit.publishing.lake import PRODUCT, keep_decision, keep_verdict
 
 FAILED = Check(

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.decisions import Outcome
 from lakehouse.errors import ReleaseRefused
-from publishing.release import newest_release, release
+from publishing.making.release import newest_release, release
 from tests.unit.publishing.lake import (
     OTHER,
     PRODUCT,

@@ -13,9 +13,9 @@ import pytest
 
 from lakehouse import delta, tables
 from lakehouse.errors import LakeError, ReleaseRefused
-from publishing import release as release_module
-from publishing.manifest import MANIFEST, from_manifest, load_release
-from publishing.release import newest_release, release, releases
+from publishing.making import release as release_module
+from publishing.making.release import newest_release, release, releases
+from publishing.releases.manifest import MANIFEST, from_manifest, load_release
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 
@@ -194,7 +194,7 @@ def test_an_interrupted_release_leaves_nothing_to_see(settings, contracts, gold,
 
 
 def test_files_that_disagree_are_refused(settings, contracts, gold, monkeypatch):
-    monkeypatch.setattr("publishing.distributions.csv_rows", lambda path: 47)
+    monkeypatch.setattr("publishing.making.distributions.csv_rows", lambda path: 47)
     with pytest.raises(ReleaseRefused, match="rows differ: Delta has 48, Parquet has 48, CSV has"):
         release(settings, contracts, PRODUCT)
 

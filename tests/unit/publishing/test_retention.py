@@ -9,11 +9,11 @@ import pytest
 
 from lakehouse.audit_log import entries
 from lakehouse.errors import LakeError
-from publishing.release import newest_release, release
+from publishing.making.release import newest_release, release
+from publishing.portal.site import build_site
+from publishing.releases.verification import verify_releases
 from publishing.retention import Expired, expire
-from publishing.site import build_site
 from publishing.taking_back import reinstate, roll_back, withdraw
-from publishing.verification import verify_releases
 from tests.unit.publishing.lake import HOUR, OTHER, PRODUCT, air_rows, release_both
 
 YEAR = 365 * 86_400

@@ -13,12 +13,12 @@ import pytest
 from rdflib import RDF, Graph
 
 from lakehouse.errors import LakeError, ReleaseRefused
-from publishing import site as site_module
-from publishing.dcat import DCAT, SPDX
-from publishing.open_database import build_open_database, open_database, released_numbers
-from publishing.profile import check
-from publishing.release import release
-from publishing.site import build_site, current_site
+from publishing.catalogue.dcat import DCAT, SPDX
+from publishing.catalogue.open_database import build_open_database, open_database, released_numbers
+from publishing.catalogue.profile import check
+from publishing.making.release import release
+from publishing.portal import site as site_module
+from publishing.portal.site import build_site, current_site
 from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, keep_decision, release_both
 
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from lakehouse.errors import LakeError, ReleaseRefused
-from publishing.open_database import open_database, released_numbers
-from publishing.release import newest_release, release, releases
-from publishing.site import build_site
+from publishing.catalogue.open_database import open_database, released_numbers
+from publishing.making.release import newest_release, release, releases
+from publishing.portal.site import build_site
+from publishing.releases.withdrawals import closed_products
 from publishing.taking_back import reinstate, roll_back, withdraw
-from publishing.withdrawals import closed_products
 from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, release_both
 
 WHY = ("Räknefel vid Hornsgatan <b>sedan</b> 3 maj.", "Wrong counts at Hornsgatan since 3 May.")

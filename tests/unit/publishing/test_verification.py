@@ -10,11 +10,11 @@ import pytest
 
 from lakehouse.errors import LakeError
 from lakehouse.signatures import NAMESPACE, PRINCIPAL, sign, trusted_keys
-from publishing.manifest import MANIFEST, SIGNATURE
-from publishing.release import release
-from publishing.site import build_site, verify_site
+from publishing.making.release import release
+from publishing.portal.site import build_site, verify_site
+from publishing.releases.manifest import MANIFEST, SIGNATURE
+from publishing.releases.verification import verify_copy, verify_releases
 from publishing.taking_back import withdraw
-from publishing.verification import verify_copy, verify_releases
 from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, release_both
 
 FILES = (

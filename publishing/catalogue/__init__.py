@@ -18,7 +18,7 @@ from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
 from publishing import addresses
 from publishing.addresses import Addresses
-from publishing.manifest import (
+from publishing.releases.manifest import (
     Release,
     ReleasedFile,
     load_release,

@@ -15,9 +15,9 @@ from typing import Final
 from lakehouse.contracts import ProductContract
 from lakehouse.contracts.versions import SemanticVersion
 from lakehouse.errors import Problem, ReleaseRefused
-from publishing.changes import ColumnChange
-from publishing.comparison import column_changes
-from publishing.manifest import Column, Release
+from publishing.making.comparison import column_changes
+from publishing.releases.changes import ColumnChange
+from publishing.releases.manifest import Column, Release
 
 _EVENTS: Final = {
     "removed": "the column '{0.column}' is gone",

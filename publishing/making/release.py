@@ -26,13 +26,14 @@ from lakehouse.settings import Settings
 from lakehouse.signatures import sign_file
 from lakehouse.timeline import city_today
 from publishing.addresses import Addresses
-from publishing.cards import card
-from publishing.changelog import changes_file
-from publishing.comparison import changes_of
-from publishing.contract_versions import require_version
-from publishing.distributions import Extent, write_distributions
-from publishing.knowledge import knowledge_lines
-from publishing.manifest import (
+from publishing.documents.cards import card
+from publishing.documents.changelog import changes_file
+from publishing.documents.knowledge import knowledge_lines
+from publishing.making.comparison import changes_of
+from publishing.making.contract_versions import require_version
+from publishing.making.distributions import Extent, write_distributions
+from publishing.making.permission import Permission, permission
+from publishing.releases.manifest import (
     MANIFEST,
     Approval,
     Column,
@@ -47,9 +48,8 @@ from publishing.manifest import (
     sha256_of,
     stored_manifest,
 )
-from publishing.permission import Permission, permission
+from publishing.releases.withdrawals import standing
 from publishing.terms import MEDIA_TYPES
-from publishing.withdrawals import standing
 from publishing.words import LANGUAGES
 
 __all__ = ["Release", "newest_release", "release", "releases"]

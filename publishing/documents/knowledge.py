@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from publishing import changelog, words
+from publishing import words
 from publishing.addresses import Addresses
-from publishing.cards import citation, coverage
+from publishing.documents import changelog
+from publishing.documents.cards import citation, coverage
 from publishing.explanations import meaning, outcome, summary
-from publishing.manifest import Release
+from publishing.releases.manifest import Release
 from publishing.terms import LICENCES, TYPE_NAMES
 from publishing.words import LANGUAGES, Language, said
 

@@ -23,8 +23,12 @@ from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.signatures import trusted_keys, trusted_lines
 from publishing.catalogue import Catalogue, build_catalogue, open_releases
-from publishing.dcat import european, swedish
-from publishing.manifest import (
+from publishing.catalogue.dcat import european, swedish
+from publishing.catalogue.open_database import build_open_database
+from publishing.catalogue.profile import check
+from publishing.catalogue.serialisations import json_ld, rdf_xml, turtle
+from publishing.portal.pages import Gone, render_gone, render_pages
+from publishing.releases.manifest import (
     MANIFEST,
     SIGNATURE,
     Release,
@@ -32,12 +36,8 @@ from publishing.manifest import (
     shown_numbers,
     stored_manifest,
 )
-from publishing.open_database import build_open_database
-from publishing.pages import Gone, render_gone, render_pages
-from publishing.profile import check
-from publishing.serialisations import json_ld, rdf_xml, turtle
-from publishing.verification import Verified, verify_as
-from publishing.withdrawals import closed_products
+from publishing.releases.verification import Verified, verify_as
+from publishing.releases.withdrawals import closed_products
 
 _BUILD: Final = "build.json"
 _KEPT_BUILDS: Final = 3

@@ -18,7 +18,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from publishing.catalogue import open_releases
-from publishing.manifest import Release
+from publishing.releases.manifest import Release
 from publishing.terms import LICENCES
 
 _LAYOUT: Final = "1"

@@ -16,7 +16,7 @@ from lakehouse import delta, duck, landing_zone, lineage, tables
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.signatures import trusted_keys
-from publishing.manifest import (
+from publishing.releases.manifest import (
     MANIFEST,
     release_folder,
     release_numbers,
@@ -24,7 +24,7 @@ from publishing.manifest import (
     sha256_of,
     stored_manifest,
 )
-from publishing.verification import verify_as
+from publishing.releases.verification import verify_as
 
 _SHOWN: Final = 20
 

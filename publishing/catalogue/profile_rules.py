@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from rdflib import DCTERMS, FOAF, OWL, RDF, URIRef
 
-from publishing.dcat import ADMS, DCAT, DCATAP, SPDX, VCARD
+from publishing.catalogue.dcat import ADMS, DCAT, DCATAP, SPDX, VCARD
 
 Kind = Literal["language", "literal", "date", "size", "duration", "decimal", "iri", "resource"]
 """What a value must be: a text with a language, any literal, a typed literal, an IRI, or an IRI

@@ -17,8 +17,8 @@ from rdflib import DCTERMS, RDF, XSD, BNode, Graph, Literal, URIRef
 from rdflib.term import Node
 
 from lakehouse.errors import Problem
-from publishing.dcat import DCAT, DCATAP, SPDX, VCARD
-from publishing.profile_rules import RULES, TYPES, Kind, Rule
+from publishing.catalogue.dcat import DCAT, DCATAP, SPDX, VCARD
+from publishing.catalogue.profile_rules import RULES, TYPES, Kind, Rule
 from publishing.terms import AUTHORITY, LICENCES
 
 _ABSOLUTE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+$")

@@ -12,8 +12,8 @@ from lakehouse.decisions import Decision
 from lakehouse.errors import Problem, ReleaseRefused
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
-from publishing.changes import Changes
-from publishing.release import drafted, newest_release
+from publishing.making.release import drafted, newest_release
+from publishing.releases.changes import Changes
 
 
 @dataclass(frozen=True, slots=True)

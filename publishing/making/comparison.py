@@ -17,8 +17,8 @@ import duckdb
 
 from lakehouse import duck
 from lakehouse.errors import LakeError, Problem
-from publishing.changes import Changes, ColumnChange, DayChanges
-from publishing.manifest import Column, Release, sha256_of
+from publishing.releases.changes import Changes, ColumnChange, DayChanges
+from publishing.releases.manifest import Column, Release, sha256_of
 
 _NUMBERS: Final = ("integer", "number")
 

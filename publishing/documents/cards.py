@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from lakehouse.contracts.product import Text
-from publishing import changelog, words
+from publishing import words
 from publishing.addresses import Addresses
+from publishing.documents import changelog
 from publishing.explanations import meaning, outcome, summary
-from publishing.manifest import Release
+from publishing.releases.manifest import Release
 from publishing.terms import FREQUENCIES, LICENCES, TYPE_NAMES
 from publishing.words import Language, markdown, said
 

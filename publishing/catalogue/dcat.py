@@ -16,8 +16,8 @@ from rdflib import DCTERMS, FOAF, ORG, RDF, XSD, Graph, Literal, Namespace, URIR
 from rdflib.term import Node
 
 from lakehouse.contracts.product import Text
-from publishing import changelog
 from publishing.catalogue import Agent, Catalogue, Contact, Dataset, Distribution
+from publishing.documents import changelog
 from publishing.terms import AUTHORITY, LICENCES
 
 DCAT: Final = Namespace("http://www.w3.org/ns/dcat#")

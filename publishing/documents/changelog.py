@@ -11,8 +11,8 @@ from typing import Final
 
 from lakehouse.contracts.product import Text
 from publishing import words
-from publishing.changes import Changes, ColumnChange
-from publishing.manifest import Release
+from publishing.releases.changes import Changes, ColumnChange
+from publishing.releases.manifest import Release
 from publishing.terms import TYPE_NAMES
 from publishing.words import Language, markdown, said
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from lakehouse.errors import Problem, SignatureRefused
 from lakehouse.settings import Settings
 from lakehouse.signatures import TrustedKey, trusted_keys, verify_file
-from publishing.manifest import (
+from publishing.releases.manifest import (
     MANIFEST,
     SIGNATURE,
     release_folder,
@@ -25,7 +25,7 @@ from publishing.manifest import (
     released_products,
     sha256_of,
 )
-from publishing.withdrawals import standing
+from publishing.releases.withdrawals import standing
 
 _AGAIN: Final = "Trust nothing of this; get it again from the publisher."
 

@@ -19,17 +19,18 @@ from markupsafe import Markup
 
 from lakehouse.contracts.product import Text
 from lakehouse.verdicts import Check, Verdict
-from publishing import changelog, words
+from publishing import words
 from publishing.addresses import Addresses
-from publishing.cards import citation
 from publishing.catalogue import TITLE, Catalogue, Dataset
-from publishing.changes import Changes
-from publishing.charts import chart
+from publishing.documents import changelog
+from publishing.documents.cards import citation
 from publishing.explanations import mark, meaning, outcome, summary
-from publishing.llms import llms_text
-from publishing.manifest import SIGNATURE, Column, Release
+from publishing.portal.charts import chart
+from publishing.portal.llms import llms_text
+from publishing.releases.changes import Changes
+from publishing.releases.manifest import SIGNATURE, Column, Release
+from publishing.releases.withdrawals import Withdrawal
 from publishing.terms import FREQUENCIES, LICENCES, THEMES, TYPE_NAMES
-from publishing.withdrawals import Withdrawal
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = Path(__file__).parent / "static" / "style.css"

@@ -22,9 +22,9 @@ from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 from lakehouse.signatures import SUFFIX
 from lakehouse.verdicts import Verdict, verdict_from
-from publishing import changes
-from publishing.changes import Changes
-from publishing.withdrawals import standing
+from publishing.releases import changes
+from publishing.releases.changes import Changes
+from publishing.releases.withdrawals import standing
 
 MANIFEST = "manifest.json"
 SIGNATURE = f"{MANIFEST}{SUFFIX}"

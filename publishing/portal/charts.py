@@ -15,7 +15,7 @@ from typing import Final
 import duckdb
 
 from lakehouse import duck
-from publishing.manifest import Column, Release
+from publishing.releases.manifest import Column, Release
 
 WIDTH: Final = 720
 HEIGHT: Final = 240

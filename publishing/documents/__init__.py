@@ -1,0 +1,1 @@
+"""What lies beside the data of a release, in words: card, changes, answers for assistants."""

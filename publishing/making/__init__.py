@@ -1,0 +1,1 @@
+"""How a release is made: what it needs first, its files, and how it differs from the last."""

@@ -1,0 +1,1 @@
+"""The site that visitors and harvesters see, built whole from releases."""
