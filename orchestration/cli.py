@@ -15,7 +15,7 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import Busy, ContractError, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from orchestration import (
+from orchestration.commands import (
     erasing,
     foretelling,
     gate,
@@ -30,14 +30,14 @@ from orchestration import (
     taking_back,
     workplace,
 )
-from orchestration.options import (
+from orchestration.commands.options import (
     ContractsOption,
     HomeOption,
     InboxOption,
     JsonOption,
     ServerOption,
 )
-from orchestration.options import lake as _lake
+from orchestration.commands.options import lake as _lake
 
 EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2

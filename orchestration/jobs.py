@@ -23,9 +23,9 @@ from lakehouse.errors import SjostadError
 from lakehouse.metering import Purpose
 from lakehouse.settings import Settings
 from orchestration.bronze import bronze_key
-from orchestration.maintaining import retention_of, told_of, upkeep_of
 from orchestration.metering import Metering
 from orchestration.release import release_key
+from orchestration.upkeep import retention_of, told_of, upkeep_of
 
 ORDER: Final = ("ingestion", "transformation", "publishing", "portal")
 """The jobs in the order in which one follows the other."""

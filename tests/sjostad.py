@@ -22,7 +22,8 @@ from unittest import mock
 from rich.console import Console
 
 from lakehouse.settings import PROJECT
-from orchestration import cli, report
+from orchestration import cli
+from orchestration.commands import report
 
 
 def environment(home: Path, variables: dict[str, str]) -> dict[str, str]:

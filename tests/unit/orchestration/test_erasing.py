@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.settings import Settings
 from lakehouse.traces import Trace
-from orchestration.erasing import _problems
+from orchestration.commands.erasing import _problems
 
 
 @pytest.fixture

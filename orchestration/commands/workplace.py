@@ -9,8 +9,8 @@ import typer
 from ingestion import Replayed, build_anew, quarantine
 from ingestion import replay as read_again
 from lakehouse import audit_log
-from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption, lake
 
 quarantine_app = typer.Typer(
     help="Rows that broke their contract: why, what they were, and what to do.",

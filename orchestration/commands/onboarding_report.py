@@ -14,7 +14,7 @@ from ingestion.onboarding import Proposal
 from ingestion.onboarding.annotated import plain
 from lakehouse.contracts import drafts
 from lakehouse.contracts.drafts import DECIDE, Undecided
-from orchestration.report import out, print_json, table_of
+from orchestration.commands.report import out, print_json, table_of
 from orchestration.trial import Candidate, Channel, HeldExample, Trial
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from lakehouse.contracts import Contracts
 from lakehouse.settings import Settings
-from orchestration import report
+from orchestration.commands import report
 from orchestration.judgement import audited, decided
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for

@@ -13,8 +13,8 @@ from rich.markup import escape
 from lakehouse import audit_log
 from lakehouse.settings import Settings
 from lakehouse.signatures import trusted_keys
-from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, JsonOption
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
     from publishing.releases.verification import Verified

@@ -13,8 +13,8 @@ from rich.markup import escape
 from ingestion import Reconciled, can_be_reconciled
 from ingestion import reconcile as compare
 from lakehouse.errors import ContractError, SjostadError
-from orchestration import report
-from orchestration.options import (
+from orchestration.commands import report
+from orchestration.commands.options import (
     ContractsOption,
     HomeOption,
     InboxOption,

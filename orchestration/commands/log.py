@@ -19,8 +19,8 @@ from lakehouse.contracts import ProductContract
 from lakehouse.errors import Problem, SettingsError
 from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
-from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption, lake
 
 EXIT_FAILED: Final = 1
 

@@ -11,8 +11,9 @@ from ingestion.onboarding import Wish, propose
 from lakehouse.contracts import load_vocabulary
 from lakehouse.errors import Problem, SettingsError
 from lakehouse.settings import Settings
-from orchestration import onboarding_report, trial
-from orchestration.options import ContractsOption, InboxOption, JsonOption, ServerOption
+from orchestration import trial
+from orchestration.commands import onboarding_report
+from orchestration.commands.options import ContractsOption, InboxOption, JsonOption, ServerOption
 
 EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2

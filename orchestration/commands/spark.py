@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.spark_tables import statements
-from orchestration.options import ContractsOption, HomeOption, lake
+from orchestration.commands.options import ContractsOption, HomeOption, lake
 
 
 def spark_tables(

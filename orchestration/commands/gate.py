@@ -19,9 +19,9 @@ from lakehouse.errors import Problem, ReleaseRefused, SettingsError
 from lakehouse.settings import Settings
 from lakehouse.timeline import city_today
 from lakehouse.verdicts import Verdict, newest_verdict, verdict_digest
-from orchestration import report
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption, lake
 from orchestration.judgement import audited, decided
-from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
 
 EXIT_FAILED: Final = 1
 

@@ -17,8 +17,8 @@ from lakehouse.contracts import Contracts
 from lakehouse.errors import LakeError, Problem, SjostadError
 from lakehouse.settings import Settings
 from lakehouse.traces import Trace
-from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption, lake
 
 EXIT_FAILED: Final = 1
 _SHOWN: Final = 5

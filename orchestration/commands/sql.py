@@ -19,8 +19,8 @@ from lakehouse import audit_log
 from lakehouse.curated_access import open_curated
 from lakehouse.errors import Problem, SettingsError
 from lakehouse.settings import Settings
-from orchestration import sql_results, sql_shell
-from orchestration.options import ContractsOption, HomeOption, JsonOption
+from orchestration.commands import sql_results, sql_shell
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption
 
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130

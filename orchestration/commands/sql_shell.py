@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lakehouse.duck import literal
-from orchestration.sql_results import Result, show
+from orchestration.commands.sql_results import Result, show
 
 _BATCH_ROWS: Final = 50_000
 _HISTORY: Final = Path("~/.sjostad_sql_history")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestration import report
-from orchestration.options import ContractsOption, HomeOption, JsonOption, lake
+from orchestration.commands import report
+from orchestration.commands.options import ContractsOption, HomeOption, JsonOption, lake
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
     from publishing.taking_back import Taken

@@ -1,0 +1,1 @@
+"""What `sjostad` takes and prints: one module a subject, thin over what does the work."""
