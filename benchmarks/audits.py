@@ -85,7 +85,7 @@ def put(home: Path, size: int) -> None:
 
 def change(home: Path, size: int) -> None:
     """Make one day in the middle another."""
-    from lakehouse import data_files
+    from lakehouse.delta import data_files
 
     number = size // DAY // 2
     day = (datetime.fromisoformat(FIRST) + timedelta(days=number)).date().isoformat()

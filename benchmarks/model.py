@@ -32,7 +32,7 @@ from benchmarks import observations
 from benchmarks.rounds import peak_mib
 from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
-from lakehouse.data_files import extent_of
+from lakehouse.delta.data_files import extent_of
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
 

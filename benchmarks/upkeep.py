@@ -25,12 +25,13 @@ from benchmarks import observations
 from benchmarks.rounds import compare
 from ingestion import accounts, ingest_source
 from ingestion.deliveries import delivery_mark
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
+from lakehouse.delta.upkeep import Upkeep, maintain
 from lakehouse.duck import connect, delta_scan
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.settings import Settings
-from lakehouse.upkeep import Upkeep, maintain
 
 _A_DAY = 96
 _ROWS = 20

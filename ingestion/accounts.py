@@ -19,8 +19,9 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from ingestion.deliveries import Offer, delivery_mark
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
 from lakehouse.ledger import Ledger, Receipt
 from lakehouse.settings import Settings
 

@@ -24,8 +24,9 @@ from ingestion import accounts, quarantine, taken
 from ingestion.batches.batch import take
 from ingestion.batches.rules import KEPT_FROM
 from ingestion.deliveries import Again, Landed, delivery_mark
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
 from lakehouse.duck import connect, delta_scan, identifier, literal
 from lakehouse.errors import DeliveryRefused, LakeError, Problem
 from lakehouse.ledger import Receipt

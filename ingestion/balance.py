@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion import accounts, quarantine
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
+from lakehouse.delta import data_files
 from lakehouse.settings import Settings
 
 

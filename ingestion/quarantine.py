@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from ingestion import accounts
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
+from lakehouse.delta import data_files
 from lakehouse.duck import connect, literal
 from lakehouse.settings import Settings
 

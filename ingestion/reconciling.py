@@ -22,8 +22,9 @@ from ingestion.fetching import Fetch
 from ingestion.protocols import PROTOCOLS
 from ingestion.protocols.sql_days import ByDay, Counts, Days
 from ingestion.source import ingest_source, require_known
-from lakehouse import data_files, delta, landing_zone, tables
+from lakehouse import delta, landing_zone, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
 from lakehouse.duck import connect, delta_scan, literal
 from lakehouse.errors import ContractError, Problem
 from lakehouse.settings import Settings

@@ -26,8 +26,9 @@ from deltalake.transaction import RemoveAction
 from ingestion import accounts, landing, quarantine
 from ingestion.batches.rules import FUTURE_MINUTES, KEPT_FROM, PAST
 from ingestion.erasing import delivered
-from lakehouse import compaction, data_files, delta, erasure, landing_zone, tables
+from lakehouse import delta, landing_zone, tables
 from lakehouse.contracts import SourceContract, promises
+from lakehouse.delta import compaction, data_files, erasure
 from lakehouse.duck import connect, literal
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings

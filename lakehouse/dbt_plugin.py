@@ -26,8 +26,9 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
-from lakehouse import delta, delta_changes, duck, model_commits, reference, tables
+from lakehouse import delta, duck, model_commits, reference, tables
 from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.delta.changes import changes_since
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 
@@ -160,7 +161,7 @@ def _register_touched(
     connection: duckdb.DuckDBPyConnection, table_name: str, address: Path, since: int
 ) -> None:
     try:
-        changes = delta_changes.changes_since(address, since)
+        changes = changes_since(address, since)
     except LakeError:
         # The log no longer reaches back so far: whoever asks must read everything.
         connection.execute(

@@ -1,30 +1,10 @@
-"""Bytes that are on disk when they are said to be: files, folders and commits (fsync)."""
+"""Bytes that are on disk when they are said to be: files and folders (fsync)."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import unquote
-
-from lakehouse import delta_log
-
-
-def flush_commit(address: Path, version: int) -> None:
-    """Flush one commit to disk: its files, log entry, checkpoint if it made one, and folders."""
-    files = [
-        address / unquote(action["add"]["path"])
-        for action in delta_log.read_entry(address, version)
-        if "add" in action
-    ]
-    for path in files:
-        flush(path)
-    for folder in {path.parent for path in files}:
-        flush(folder)
-    flush(delta_log.entry(address, version))
-    for path in delta_log.checkpoint_files(address, version):
-        flush(path)
-    flush(delta_log.folder(address))
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse import delta, delta_log, duck, tables
+from lakehouse import delta, duck, tables
 from lakehouse.contracts.own import OWN
+from lakehouse.delta import transaction_log
 from lakehouse.settings import Settings
 
 
@@ -118,7 +119,7 @@ def digest_of(found: Sequence[Delivery]) -> str:
 def commit_digest(settings: Settings, table: str, version: int) -> str | None:
     """sha-256 of the log entry of a table's version; None if upkeep has summed it up since."""
     layer, _, name = table.partition(".")
-    path = delta_log.entry(tables.model(settings, layer, name), version)
+    path = transaction_log.entry(tables.model(settings, layer, name), version)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
@@ -143,4 +144,4 @@ def _steps(settings: Settings, table: str, version: int, batches: dict[str, int]
 
 
 def _followed(address: Path, version: int, known: Mapping[str, Path]) -> Mapping[str, int]:
-    return dict(sorted(delta_log.marks(address, version, known).items()))
+    return dict(sorted(transaction_log.marks(address, version, known).items()))

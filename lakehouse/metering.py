@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 
 from lakehouse import tables
-from lakehouse.appending import append_beside
+from lakehouse.delta.appending import append_beside
 from lakehouse.settings import Settings
 
 Stage = Literal["ingestion", "silver", "gold", "audit", "sharing", "release", "portal"]

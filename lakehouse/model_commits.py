@@ -17,7 +17,8 @@ import duckdb
 import pyarrow as pa
 from deltalake.transaction import AddAction
 
-from lakehouse import data_files, delta, duck, tables
+from lakehouse import delta, duck, tables
+from lakehouse.delta import data_files
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings
 

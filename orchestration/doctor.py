@@ -15,8 +15,9 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ingestion import balance
-from lakehouse import compaction, delta, delta_log, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import Contracts
+from lakehouse.delta import compaction, transaction_log
 from lakehouse.duck import connect
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
@@ -140,7 +141,7 @@ def _neglected(subject: str, name: str, address: Path) -> Iterator[Finding]:
         partitions = len({tuple(bundle.partition.items()) for bundle in bundles})
         where = f" in {partitions:,} partitions" if partitions > 1 else ""
         yield Finding(subject, False, f"{small:,} small files{where}: reading is slow", remedy)
-    commits = delta_log.since_checkpoint(address, table.version())
+    commits = transaction_log.since_checkpoint(address, table.version())
     if commits > _LONG_LOG:
         what = f"{commits:,} commits since the last checkpoint: opening is slow"
         yield Finding(subject, False, what, remedy)
@@ -150,7 +151,7 @@ def _whole(address: Path) -> None:
     """Raise if the newest commit is torn or a file is missing or of another size."""
     table = delta.open_table(address)
     newest = max(int(path.stem) for path in (address / "_delta_log").glob("*.json"))
-    delta_log.read_entry(address, newest)
+    transaction_log.read_entry(address, newest)
     files = pa.table(table.get_add_actions(flatten=True))
     for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
         held = address / unquote(path)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from lakehouse import data_files, delta
+from lakehouse import delta
+from lakehouse.delta import data_files
 from lakehouse.ledger import Ledger, Receipt
 
 Metadata = dict[str, dg.MetadataValue]

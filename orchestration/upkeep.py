@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from ingestion import Past, enforce
 from lakehouse import audit_log, tables
 from lakehouse.contracts import load_contracts
+from lakehouse.delta.upkeep import Lock, Upkeep
+from lakehouse.delta.upkeep import maintain as maintain_table
 from lakehouse.errors import Problem, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from lakehouse.upkeep import Lock, Upkeep
-from lakehouse.upkeep import maintain as maintain_table
 
 if TYPE_CHECKING:  # importing it takes a second, which other commands need not wait for
     from publishing.retention import Expired

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse import audit_log
-from lakehouse.curated_access import open_curated
+from lakehouse.curated.access import open_curated
 from lakehouse.settings import Settings
 
 __all__ = ["connect"]

@@ -17,8 +17,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from lakehouse import delta, delta_changes, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import Contracts, load_contracts
+from lakehouse.delta.changes import changes_since
 from lakehouse.duck import connect, delta_scan
 from lakehouse.reference import write_reference
 from lakehouse.settings import PROJECT, Settings
@@ -130,7 +131,7 @@ class Lake:
         """Partition dates that commits after a version have added to or removed from."""
         return {
             partition.get("partition_date")
-            for change in delta_changes.changes_since(self.address(table), version)
+            for change in changes_since(self.address(table), version)
             for partition in change.partitions
         }
 

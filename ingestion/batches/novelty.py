@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from ingestion.batches import uplinks
 from ingestion.reading.offered import Lines, lines_of
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
 from lakehouse.duck import literal
 from lakehouse.settings import Settings
 

@@ -8,8 +8,9 @@ from typing import Final
 import duckdb
 
 from ingestion.deliveries import Again, Landed
-from lakehouse import data_files, delta, tables
+from lakehouse import delta, tables
 from lakehouse.contracts import SourceContract
+from lakehouse.delta import data_files
 from lakehouse.duck import literal
 from lakehouse.errors import LakeError, Problem
 from lakehouse.settings import Settings

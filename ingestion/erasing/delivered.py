@@ -31,7 +31,7 @@ from lakehouse.duck import connect, literal
 from lakehouse.errors import SjostadError
 from lakehouse.settings import Settings
 from lakehouse.traces import traces_in
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 
 _COLUMNS: Final = (
     "device, channel, t, t_end, value, text, unit, quality, quality_code, result_time, "

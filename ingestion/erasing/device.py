@@ -25,15 +25,16 @@ from ingestion import accounts, landing
 from ingestion.erasing import delivered, told
 from ingestion.erasing.delivered import Subject
 from ingestion.taken import offered
-from lakehouse import data_files, delta, erasure, landing_zone, tables
+from lakehouse import delta, landing_zone, tables
 from lakehouse.contracts import SourceContract
 from lakehouse.curated import curated_database
+from lakehouse.delta import data_files, erasure
 from lakehouse.duck import connect, literal
 from lakehouse.errors import LakeError, Problem
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
 from lakehouse.traces import Trace, traces_in
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 
 _SCRATCH: Final = "erasing"
 _MODELS: Final = ("silver", "gold")

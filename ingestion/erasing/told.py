@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from ingestion import accounts, quarantine
 from ingestion.erasing.delivered import Subject
-from lakehouse import data_files, delta, erasure, landing_zone, tables
+from lakehouse import delta, landing_zone, tables
+from lakehouse.delta import data_files, erasure
 from lakehouse.duck import connect, identifier, literal
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 
 _ALL_GONE = "bytes erased for good"
 _REWRITTEN = "bytes rewritten without the lines of a subject"

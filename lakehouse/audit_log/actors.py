@@ -19,8 +19,8 @@ from typing import Final
 
 from lakehouse.audit_log.personal import reason_to_refuse
 from lakehouse.errors import Problem, SettingsError
-from lakehouse.keys import secret_made_once
 from lakehouse.settings import Settings
+from lakehouse.signatures.keys import secret_made_once
 
 KEY_NAME: Final = "actors.key"
 _ROLE: Final = re.compile(r"[a-z][a-z0-9_.-]{1,39}")

@@ -10,11 +10,11 @@ import typer
 from rich.markup import escape
 
 from ingestion import Past
+from lakehouse.delta.upkeep import Upkeep
+from lakehouse.delta.vacuum import LEAST
 from lakehouse.errors import Problem, SettingsError, SjostadError
 from lakehouse.locks import exclusive
 from lakehouse.settings import Settings
-from lakehouse.upkeep import Upkeep
-from lakehouse.vacuum import LEAST
 from orchestration.commands import report
 from orchestration.commands.options import ContractsOption, HomeOption, JsonOption
 from orchestration.upkeep import retention_of, told_of, upkeep_of

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from lakehouse import audit_log
-from lakehouse.curated_access import open_curated
+from lakehouse.curated.access import open_curated
 from lakehouse.errors import Problem, SettingsError
 from lakehouse.settings import Settings
 from orchestration.commands import sql_results, sql_shell

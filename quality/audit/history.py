@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse import delta, tables
-from lakehouse.appending import append_beside
 from lakehouse.contracts import ProductContract
+from lakehouse.delta.appending import append_beside
 from lakehouse.duck import delta_scan, literal
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict

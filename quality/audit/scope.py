@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from lakehouse import delta
-from lakehouse.delta_changes import changes_since
+from lakehouse.delta.changes import changes_since
 from lakehouse.duck import delta_scan, literal
 from lakehouse.errors import LakeError
 from lakehouse.verdicts import Verdict

@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse import delta, tables
 from lakehouse.contracts import load_contracts
-from lakehouse.curated_access import open_curated
+from lakehouse.curated.access import open_curated
 from lakehouse.duck import connect, delta_scan
 from lakehouse.locks import exclusive
 from lakehouse.settings import PROJECT, Settings

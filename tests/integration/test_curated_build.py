@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from lakehouse.curated import curated_database
-from lakehouse.curated_access import open_curated
+from lakehouse.curated.access import open_curated
 from lakehouse.duck import connect, delta_scan
 from tests.flow import AIR, reading
 

@@ -304,7 +304,7 @@ def test_the_command_says_what_it_did_and_what_is_left(taken):
 CUT = """
 import os, signal, sys
 from pathlib import Path
-from lakehouse import flushing
+from lakehouse import (flushing)
 from lakehouse.contracts import load_source
 from lakehouse.settings import Settings
 from ingestion.erasing import device, erase_device

@@ -7,7 +7,8 @@ import json
 import dagster as dg
 import pytest
 
-from lakehouse import compaction, data_files, delta, tables
+from lakehouse import delta, tables
+from lakehouse.delta import compaction, data_files
 from lakehouse.locks import exclusive
 from orchestration import doctor
 from orchestration.jobs import maintenance

@@ -17,7 +17,7 @@ import yaml
 from lakehouse import delta, tables
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.traces import find_traces
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 from publishing.making.release import newest_release
 from sample_city import generate
 from tests.sjostad import process

@@ -9,7 +9,8 @@ import shutil
 import pytest
 
 from ingestion import ingest_source, landing
-from lakehouse import delta_log, tables
+from lakehouse import tables
+from lakehouse.delta import transaction_log
 from lakehouse.errors import LakeError
 from lakehouse.signatures import sign
 from publishing.making.release import Release, release
@@ -130,7 +131,7 @@ def test_bytes_that_were_erased_on_request_are_no_fault(again):
 def test_another_commit_in_a_log_is_seen(again):
     settings, path = again
     address = tables.model(settings, "silver", "observation")
-    entry = delta_log.entry(address, delta_log.newest(address))
+    entry = transaction_log.entry(address, transaction_log.newest(address))
     entry.write_bytes(entry.read_bytes().replace(b'"dataChange":true', b'"dataChange": true', 1))
     assert unsound(walked(settings, path)) == ["table"]
 

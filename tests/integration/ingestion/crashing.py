@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestion import build_anew, ingest_source, replay
-from lakehouse import upkeep
 from lakehouse.contracts import load_source
+from lakehouse.delta import upkeep
 from lakehouse.settings import Settings
 
 # Processes are forked from one that has imported everything and started nothing.
@@ -39,16 +39,20 @@ POINTS = {
     "after all bytes have landed": Point("ingestion.source", "land", 2, "after"),
     "before quarantine's commit": Point("lakehouse.delta", "write_deltalake", 1, "before"),
     "after quarantine's commit": Point("lakehouse.delta", "write_deltalake", 1, "after"),
-    "before the Parquet files": Point("lakehouse.data_files", "write", 1, "before"),
-    "after the Parquet files, before the log": Point("lakehouse.data_files", "write", 1, "after"),
+    "before the Parquet files": Point("lakehouse.delta.data_files", "write", 1, "before"),
+    "after the Parquet files, before the log": Point(
+        "lakehouse.delta.data_files", "write", 1, "after"
+    ),
     "before bronze's log entry": Point(
         "deltalake:DeltaTable", "create_write_transaction", 1, "before"
     ),
     "after bronze's log entry, before the flush": Point(
         "deltalake:DeltaTable", "create_write_transaction", 1, "after"
     ),
-    "in the flush of bronze": Point("lakehouse.flushing", "flush_commit", 4, "before"),
-    "after the flush of bronze": Point("lakehouse.flushing", "flush_commit", 4, "after"),
+    "in the flush of bronze": Point("lakehouse.delta.transaction_log", "flush_commit", 4, "before"),
+    "after the flush of bronze": Point(
+        "lakehouse.delta.transaction_log", "flush_commit", 4, "after"
+    ),
     "before the ledger": Point("lakehouse.delta", "write_deltalake", 2, "before"),
     "after the ledger": Point("lakehouse.delta", "write_deltalake", 2, "after"),
     "before it is acknowledged": Point("ingestion.source", "SourceOutcome", 1, "before"),

@@ -231,7 +231,9 @@ POINTS = {
     "before quarantine's commit": Point("lakehouse.delta", "append_query", 2, "before"),
     "after quarantine's commit": Point("lakehouse.delta", "append_query", 2, "after"),
     "before bronze's files": Point("lakehouse.delta", "replace_query", 1, "before"),
-    "after bronze's files, before the log": Point("lakehouse.data_files", "write", 3, "after"),
+    "after bronze's files, before the log": Point(
+        "lakehouse.delta.data_files", "write", 3, "after"
+    ),
     "before bronze's log entry": Point(
         "deltalake:DeltaTable", "create_write_transaction", 3, "before"
     ),

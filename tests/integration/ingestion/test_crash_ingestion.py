@@ -85,7 +85,7 @@ def test_killed_and_run_again(tmp_path, point):
 REPLAYED = {
     "before quarantine's commit": Point("lakehouse.delta", "write_deltalake", 1, "before"),
     "after quarantine's commit": Point("lakehouse.delta", "write_deltalake", 1, "after"),
-    "after the Parquet files": Point("lakehouse.data_files", "write", 1, "after"),
+    "after the Parquet files": Point("lakehouse.delta.data_files", "write", 1, "after"),
     "after bronze's log entry": Point(
         "deltalake:DeltaTable", "create_write_transaction", 1, "after"
     ),

@@ -17,8 +17,9 @@ from tempfile import mkdtemp
 import pytest
 
 from ingestion import balance
-from lakehouse import compaction, data_files, delta, tables
-from lakehouse.upkeep import maintain
+from lakehouse import delta, tables
+from lakehouse.delta import compaction, data_files
+from lakehouse.delta.upkeep import maintain
 from tests.integration.ingestion import crashing
 from tests.integration.ingestion.crashing import Point, killed
 from tests.integration.ingestion.test_crash_ingestion import SEEDS, account
@@ -28,10 +29,10 @@ MONTH = timedelta(days=30)
 COMMIT = "deltalake:DeltaTable", "create_write_transaction", 1
 
 POINTS = {
-    "before the new file": Point("lakehouse.data_files", "write", 1, "before"),
-    "after the new file": Point("lakehouse.data_files", "write", 1, "after"),
-    "after it was counted": Point("lakehouse.compaction", "flush_files", 1, "before"),
-    "after it was flushed": Point("lakehouse.compaction", "flush_files", 1, "after"),
+    "before the new file": Point("lakehouse.delta.data_files", "write", 1, "before"),
+    "after the new file": Point("lakehouse.delta.data_files", "write", 1, "after"),
+    "after it was counted": Point("lakehouse.delta.compaction", "flush_files", 1, "before"),
+    "after it was flushed": Point("lakehouse.delta.compaction", "flush_files", 1, "after"),
     "before the log entry": Point(*COMMIT, "before"),
     "after the log entry, before its flush": Point(*COMMIT, "after"),
     "before the checkpoint": Point("deltalake:DeltaTable", "create_checkpoint", 1, "before"),

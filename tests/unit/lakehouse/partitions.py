@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lakehouse import data_files, delta
+from lakehouse import delta
+from lakehouse.delta import data_files
 from lakehouse.duck import connect
 
 

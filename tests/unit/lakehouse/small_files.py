@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lakehouse import compaction, delta, tables
+from lakehouse import delta, tables
+from lakehouse.delta import compaction
 from lakehouse.duck import connect
 
 MANY = 12

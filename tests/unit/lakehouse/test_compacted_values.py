@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import write_deltalake
 
-from lakehouse import data_files, delta
+from lakehouse import delta
+from lakehouse.delta import data_files
 from lakehouse.duck import connect, delta_scan
 from tests.unit.lakehouse.small_files import MANY, compact, rows_of
 

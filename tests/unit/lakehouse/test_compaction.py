@@ -14,7 +14,9 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from lakehouse import compaction, data_files, delta, delta_changes, delta_log, tables
+from lakehouse import delta, tables
+from lakehouse.delta import compaction, data_files, transaction_log
+from lakehouse.delta.changes import changes_since
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import LakeConflict, LakeError
 from tests.unit.lakehouse.small_files import MANY, compact, land, rows_of
@@ -53,7 +55,7 @@ def test_statistics_types_and_order_are_those_of_bronzes_own_files(bronze):
     compact(bronze)
     (add,) = [
         action["add"]
-        for action in delta_log.read_entry(bronze, delta.version_of(bronze))
+        for action in transaction_log.read_entry(bronze, delta.version_of(bronze))
         if "add" in action
     ]
     told = json.loads(add["stats"])
@@ -84,7 +86,7 @@ def test_nothing_that_others_go_by_moves(bronze):
     assert (
         delta.marks_of(bronze, ["batch", "delivery:3"]) == marks == {"batch": 12, "delivery:3": 3}
     )
-    assert delta_changes.changes_since(bronze, version) == []
+    assert changes_since(bronze, version) == []
     note = delta.note_of(bronze, version + 1)
     assert (note["upkeep"], "batch" in note) == ("compaction", False)
 
@@ -292,7 +294,9 @@ def test_new_files_are_on_disk_before_the_log_names_them(bronze, monkeypatch):
     (name,) = data_files.names_of(delta.open_table(bronze))
     at = done.index("commit")
     assert {Path(name).name, "partition_date=2026-03-01"} <= set(done[:at])
-    assert {delta_log.entry(bronze, delta.version_of(bronze)).name, "_delta_log"} <= set(done[at:])
+    assert {transaction_log.entry(bronze, delta.version_of(bronze)).name, "_delta_log"} <= set(
+        done[at:]
+    )
 
 
 def test_a_table_with_strange_features_is_named(tmp_path):

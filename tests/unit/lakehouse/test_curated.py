@@ -13,7 +13,7 @@ import pytest
 
 from lakehouse import delta, tables
 from lakehouse.curated import Model, build_curated_database, curated_database, shared_models
-from lakehouse.curated_access import open_curated
+from lakehouse.curated.access import open_curated
 from lakehouse.errors import Busy, LakeError
 from lakehouse.locks import exclusive
 from lakehouse.settings import PROJECT, Settings

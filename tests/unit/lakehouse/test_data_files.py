@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse import data_files, delta, delta_log, flushing
+from lakehouse import delta, flushing
+from lakehouse.delta import data_files, transaction_log
 from lakehouse.duck import connect
 from lakehouse.errors import LakeConflict
 
@@ -81,7 +82,7 @@ def test_statistics_enclose_every_row(rows, is_partitioned):
             map(told_of, rows)
         )
         assert all(row["absent"] is None for row in held)
-        for action in delta_log.read_entry(address, 1):
+        for action in transaction_log.read_entry(address, 1):
             if "add" in action:
                 assert_enclosed(address / action["add"]["path"], action["add"])
 

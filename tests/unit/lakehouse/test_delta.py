@@ -14,7 +14,9 @@ import pytest
 from deltalake import DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import delta, delta_changes, delta_log, flushing
+from lakehouse import delta, flushing
+from lakehouse.delta import transaction_log
+from lakehouse.delta.changes import changes_since
 from lakehouse.errors import LakeConflict, LakeError
 from tests.unit.lakehouse.partitions import replace_partition
 
@@ -43,7 +45,7 @@ def test_no_table_yet(address):
     assert delta.version_of(address) is None
     assert delta.mark_of(address, "batch") == 0
     assert delta.marked(address, ["batch"]) == set()
-    assert delta_changes.changes_since(address, 0) == []
+    assert changes_since(address, 0) == []
     with pytest.raises(LakeError, match=r"(?s)no readable Delta table.*Run 'sjostad doctor'"):
         delta.open_table(address)
 
@@ -115,7 +117,7 @@ def test_replace_touches_only_its_partition(address):
     replace_day(address, "2026-10-19", 9)
     assert values_of(address) == [3, 9]
     assert set((address / "day=2026-10-20").iterdir()) == other
-    (change,) = delta_changes.changes_since(address, 2)
+    (change,) = changes_since(address, 2)
     assert change.partitions == ({"day": "2026-10-19"},)
 
 
@@ -136,10 +138,10 @@ def test_changes_since(address):
     replace_day(address, "2026-10-19", 1)
     replace_day(address, "2026-10-20", 2, batch=4)
     DeltaTable(str(address)).optimize.compact()
-    changes = delta_changes.changes_since(address, 1)
+    changes = changes_since(address, 1)
     assert [(c.version, [p["day"] for p in c.partitions]) for c in changes] == [(2, ["2026-10-20"])]
-    assert len(delta_changes.changes_since(address, 0)) == 2
-    assert delta_changes.changes_since(address, 2) == []
+    assert len(changes_since(address, 0)) == 2
+    assert changes_since(address, 2) == []
 
 
 def test_rearranging_files_is_no_change(address):
@@ -147,7 +149,7 @@ def test_rearranging_files_is_no_change(address):
     append(address, 2, batch=2)
     DeltaTable(str(address)).optimize.compact()
     assert delta.version_of(address) == 3
-    assert delta_changes.changes_since(address, 2) == []
+    assert changes_since(address, 2) == []
 
 
 def race(address: Path, write) -> list[bool]:
@@ -206,7 +208,7 @@ RACER = """
 import sys
 from pathlib import Path
 import pyarrow as pa
-from lakehouse import delta
+from lakehouse import (delta)
 from lakehouse.errors import LakeConflict
 schema = pa.schema([pa.field("day", pa.string(), nullable=False), pa.field("value", pa.int64())])
 for number in range(1, 11):
@@ -308,8 +310,8 @@ def test_damaged_newest_log_entry_is_an_error(address, keep):
         lambda: delta.open_table(address),
         lambda: delta.version_of(address),
         lambda: delta.mark_of(address, "batch"),
-        lambda: delta_log.read_entry(address, 2),
-        lambda: delta_changes.changes_since(address, 1),
+        lambda: transaction_log.read_entry(address, 2),
+        lambda: changes_since(address, 1),
         lambda: append(address, 3, batch=3),
     ):
         with pytest.raises(LakeError):
@@ -327,7 +329,7 @@ def test_unprotected_an_empty_entry_loses_a_row_in_silence(address):
 def test_missing_log_entry_is_an_error(address):
     append(address, 1, batch=1)
     with pytest.raises(LakeError, match=r"cannot be read.*sjostad doctor"):
-        delta_log.read_entry(address, 7)
+        transaction_log.read_entry(address, 7)
 
 
 def test_folder_left_by_a_killed_creation_is_no_table(address):

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from lakehouse import compaction, delta, vacuum
+from lakehouse import delta
+from lakehouse.delta import compaction, vacuum
 from lakehouse.duck import connect, delta_scan
 from lakehouse.errors import LakeConflict
 from tests.unit.lakehouse.partitions import replace_partition

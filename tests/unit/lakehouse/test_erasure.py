@@ -8,11 +8,13 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse import compaction, data_files, delta, delta_changes, erasure
+from lakehouse import delta
+from lakehouse.delta import compaction, data_files, erasure
+from lakehouse.delta.changes import changes_since
 from lakehouse.duck import connect
 from lakehouse.errors import LakeError
 from lakehouse.traces import traces_in
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 
 SCHEMA = pa.schema(
     [
@@ -78,7 +80,7 @@ def test_nothing_is_left_of_it_once_the_table_forgets(table):
     land(table, 7, "LAS-4")
     assert len(rows_of(table)) == len(before) + 2
     with pytest.raises(LakeError):  # who follows it must read it whole
-        delta_changes.changes_since(table, 3)
+        changes_since(table, 3)
     with pytest.raises(Exception, match=r"(?i)version|log|not found"):
         DeltaTable(str(table), version=3).to_pyarrow_table()
 

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from lakehouse import delta, delta_changes
+from lakehouse import delta
+from lakehouse.delta.changes import changes_since
 from lakehouse.duck import connect
 from lakehouse.errors import LakeError
 from lakehouse.model_commits import ModelBuild
@@ -56,7 +57,7 @@ def rows_of(address: Path) -> list[tuple[str, int]]:
 
 
 def touched(address: Path, since: int) -> set[str | None]:
-    changes = delta_changes.changes_since(address, since)
+    changes = changes_since(address, since)
     return {one["partition_date"] for change in changes for one in change.partitions}
 
 

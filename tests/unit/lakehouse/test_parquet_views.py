@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse import data_files, delta
+from lakehouse import delta
+from lakehouse.delta import data_files
+from lakehouse.delta.parquet_views import reading_of
 from lakehouse.duck import connect, delta_scan, identifier
 from lakehouse.errors import LakeError
-from lakehouse.parquet_views import reading_of
 
 ODD = ["a b/å", "x=%2F*[?]", "it's", "1+1", 'say "hi"', "#é", "", None]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse import sshsig
 from lakehouse.errors import SettingsError, SignatureRefused
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.signatures import (
@@ -23,6 +22,7 @@ from lakehouse.signatures import (
     line_of,
     sign,
     sign_file,
+    sshsig,
     trusted_keys,
     verify,
     verify_file,

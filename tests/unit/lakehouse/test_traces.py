@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lakehouse import delta, traces
 from lakehouse.settings import Settings
 from lakehouse.traces import find_traces
-from lakehouse.word_in_bytes import ERASED, Word
+from lakehouse.traces.word_in_bytes import ERASED, Word
 
 WORD = "LAS-0007"
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lakehouse import compaction, data_files, delta, delta_log, flushing, upkeep
+from lakehouse import delta, flushing
+from lakehouse.delta import compaction, data_files, transaction_log, upkeep
+from lakehouse.delta.upkeep import maintain
 from lakehouse.errors import Busy, Problem
-from lakehouse.upkeep import maintain
 
 SCHEMA = pa.schema([("x", pa.int64())])
 MONTH = timedelta(days=30)
@@ -45,7 +46,7 @@ def test_all_of_it_and_then_nothing(table):
     assert (done.removed, done.freed, done.is_checkpointed, done.left) == (1, 7, True, ())
     assert done.bytes_before > done.bytes_after > 0
     assert values_of(table) == list(range(20))
-    assert delta_log.since_checkpoint(table, delta.version_of(table)) == 0
+    assert transaction_log.since_checkpoint(table, delta.version_of(table)) == 0
     assert delta.mark_of(table, "n") == 20
     before = tree(table)
     done = maintain(table, nullcontext, keep=MONTH)
@@ -108,8 +109,8 @@ def test_checkpoints_are_made_by_themselves_and_flushed(tmp_path, monkeypatch):
     for x in range(100):
         delta.append(tmp_path, pa.table({"x": [x]}), SCHEMA, marks={"n": x + 1})
     version = delta.version_of(tmp_path)
-    assert delta_log.since_checkpoint(tmp_path, version) == 1
-    files = delta_log.checkpoint_files(tmp_path, version - 1)
+    assert transaction_log.since_checkpoint(tmp_path, version) == 1
+    files = transaction_log.checkpoint_files(tmp_path, version - 1)
     assert len(files) == 2
     assert set(files) <= set(flushed)
 
@@ -117,13 +118,13 @@ def test_checkpoints_are_made_by_themselves_and_flushed(tmp_path, monkeypatch):
 def test_the_newest_entry_stays_when_the_log_is_cleaned(table):
     """Fingerprints are read from it; delta-rs cleans after 30 days, with a checkpoint."""
     then = time.time() - 40 * 86_400
-    for path in delta_log.folder(table).iterdir():
+    for path in transaction_log.folder(table).iterdir():
         os.utime(path, (then, then))
     version = delta.version_of(table)
     opened = delta.open_table(table)
     opened.create_checkpoint()
     opened.cleanup_metadata()
-    assert not delta_log.entry(table, version - 1).is_file()
+    assert not transaction_log.entry(table, version - 1).is_file()
     assert delta.note_of(table, version)
     assert delta.mark_of(table, "n") == 20
     assert maintain(table, nullcontext, keep=MONTH).files_after == 1

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse import delta, delta_log, vacuum
+from lakehouse import delta
+from lakehouse.delta import transaction_log, vacuum
 from lakehouse.errors import LakeError, SettingsError
 
 SCHEMA = pa.schema([("x", pa.int64())])
@@ -83,8 +84,8 @@ def test_what_a_crash_left_goes_and_work_under_way_stays(tmp_path):
         tmp_path / "partition_date=2026-03-01" / "part-never.parquet",
         tmp_path / "tmp_part-never.parquet",
         tmp_path / "part-half.parquet#1",
-        delta_log.folder(tmp_path) / "00000000000000000002.json#1",
-        delta_log.folder(tmp_path) / "_commit_0f.json.tmp",
+        transaction_log.folder(tmp_path) / "00000000000000000002.json#1",
+        transaction_log.folder(tmp_path) / "_commit_0f.json.tmp",
     ]
     for path in left:
         path.parent.mkdir(exist_ok=True)
@@ -111,7 +112,7 @@ def test_a_log_that_was_cleaned_reaches_back_as_far_as_versions_can_be_opened(tm
     last = replaced(tmp_path, 9)
     delta.open_table(tmp_path).create_checkpoint()
     DeltaTable(tmp_path).cleanup_metadata()
-    assert not delta_log.entry(tmp_path, 2).is_file()
+    assert not transaction_log.entry(tmp_path, 2).is_file()
     assert found(tmp_path) == set(names) - {names[-1]}
     assert last not in found(tmp_path)
 
@@ -131,7 +132,7 @@ def test_a_torn_log_removes_nothing(tmp_path):
     replaced(tmp_path, 1)
     replaced(tmp_path, 2)
     table = delta.open_table(tmp_path)
-    entry = delta_log.entry(tmp_path, 1)
+    entry = transaction_log.entry(tmp_path, 1)
     entry.write_bytes(entry.read_bytes()[:-30])
     with pytest.raises(LakeError, match=r"cannot be read.*sjostad doctor"):
         vacuum.unneeded(tmp_path, table, MONTH)

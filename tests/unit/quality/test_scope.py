@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse import delta, delta_log, tables
+from lakehouse import delta, tables
 from lakehouse.contracts.product import Quality
+from lakehouse.delta import transaction_log
 from lakehouse.duck import connect, delta_scan
 from lakehouse.verdicts import Check, load_verdict, passed_before, save_verdict
 from quality import audit_product
@@ -125,7 +126,7 @@ def test_everything_is_looked_at_where_nothing_can_be_relied_on(
     elif why == "no log":
         DeltaTable(str(address)).create_checkpoint()
         put(settings, {DATES[2]: frames[DATES[2]]})
-        delta_log.entry(address, version + 1).unlink()
+        transaction_log.entry(address, version + 1).unlink()
     elif why == "another table":
         save_verdict(settings, replace(first, table_id="of the table before"))
     else:  # it told no rows by partition

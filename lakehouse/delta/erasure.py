@@ -31,7 +31,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from lakehouse import compaction, data_files, delta, delta_log, flushing
+from lakehouse import delta, flushing
+from lakehouse.delta import compaction, data_files, transaction_log
 from lakehouse.duck import connect, identifier, literal
 from lakehouse.errors import LakeError, Problem
 
@@ -265,11 +266,11 @@ def forget(address: Path, note: Mapping[str, str] | None = None) -> int:
             Problem(str(address), f"no checkpoint can be made: {error}", "Free space, run again.")
         ) from error
     newest = table.version()
-    checkpoint = delta_log.checkpoint_files(address, newest)
+    checkpoint = transaction_log.checkpoint_files(address, newest)
     if not checkpoint:
         what = f"there is no checkpoint of version {newest}"
         raise LakeError(Problem(str(address), what, "Run it again, then 'sjostad doctor'."))
-    for path in (*checkpoint, delta_log.folder(address)):
+    for path in (*checkpoint, transaction_log.folder(address)):
         flushing.flush(path)
     return _remove_old(address, newest, data_files.names_of(table))
 
@@ -277,7 +278,7 @@ def forget(address: Path, note: Mapping[str, str] | None = None) -> int:
 def _remove_old(address: Path, newest: int, needed: set[str]) -> int:
     old = [
         path
-        for path in delta_log.folder(address).iterdir()
+        for path in transaction_log.folder(address).iterdir()
         if path.is_file()
         and ((found := _VERSION.match(path.name)) is None or int(found[1]) < newest)
         and path.name != "_last_checkpoint"
@@ -286,7 +287,7 @@ def _remove_old(address: Path, newest: int, needed: set[str]) -> int:
         path
         for path in address.rglob("*")
         if path.is_file()
-        and not path.is_relative_to(delta_log.folder(address))
+        and not path.is_relative_to(transaction_log.folder(address))
         and path.relative_to(address).as_posix() not in needed
     ]
     for path in old:

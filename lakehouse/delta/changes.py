@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse import delta, delta_log
+from lakehouse import delta
+from lakehouse.delta import transaction_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def changes_since(address: Path, version: int) -> list[Change]:
 
 def _change(address: Path, version: int) -> Change:
     partitions: dict[str, Mapping[str, str | None]] = {}
-    for action in delta_log.read_entry(address, version):
+    for action in transaction_log.read_entry(address, version):
         for kind in ("add", "remove"):
             file = action.get(kind)
             if file and file.get("dataChange", True):

@@ -15,7 +15,8 @@ from typing import Final
 
 from deltalake.exceptions import DeltaError
 
-from lakehouse import compaction, data_files, delta, delta_log, flushing, vacuum
+from lakehouse import delta, flushing
+from lakehouse.delta import compaction, data_files, transaction_log, vacuum
 from lakehouse.errors import Busy, LakeConflict, LakeError, Problem
 
 _LONG: Final = 10
@@ -89,7 +90,7 @@ def maintain(
     left: list[str] = []
     done = _plan(address, left) if dry_run else _compact(address, lock, left)
     table = delta.open_table(address)
-    is_long = delta_log.since_checkpoint(address, table.version()) >= _LONG
+    is_long = transaction_log.since_checkpoint(address, table.version()) >= _LONG
     if is_long and not dry_run:
         _checkpoint(address)
     removed = _vacuum(address, lock, left, keep, is_short_meant, dry_run)
@@ -146,9 +147,9 @@ def _checkpoint(address: Path) -> None:
         raise LakeError(
             Problem(str(address), f"no checkpoint can be made: {error}", "Free space, run again.")
         ) from error
-    for path in delta_log.checkpoint_files(address, table.version()):
+    for path in transaction_log.checkpoint_files(address, table.version()):
         flushing.flush(path)
-    flushing.flush(delta_log.folder(address))
+    flushing.flush(transaction_log.folder(address))
 
 
 def _vacuum(

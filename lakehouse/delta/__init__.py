@@ -27,7 +27,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from lakehouse import data_files, delta_log, flushing
+from lakehouse.delta import data_files, transaction_log
 from lakehouse.errors import LakeConflict, LakeError, Problem
 
 Marks = Mapping[str, int]
@@ -43,7 +43,7 @@ class Commit:
 
 def exists(address: Path) -> bool:
     """Whether there is a Delta table at an address."""
-    return delta_log.folder(address).is_dir() and DeltaTable.is_deltatable(str(address))
+    return transaction_log.folder(address).is_dir() and DeltaTable.is_deltatable(str(address))
 
 
 def open_table(address: Path, version: int | None = None) -> DeltaTable:
@@ -59,9 +59,9 @@ def open_table(address: Path, version: int | None = None) -> DeltaTable:
             Problem(str(address), f"no readable Delta table: {error}", "Run 'sjostad doctor'.")
         ) from error
     # delta-rs takes an empty entry, which a power cut can leave, for a commit without rows.
-    entry = delta_log.entry(address, table.version())
+    entry = transaction_log.entry(address, table.version())
     if entry.is_file() and entry.stat().st_size == 0:
-        raise delta_log.empty(entry)
+        raise transaction_log.empty(entry)
     return table
 
 
@@ -71,7 +71,7 @@ def version_of(address: Path) -> int | None:
     Raises:
         LakeError: The newest entry of its log is empty or torn.
     """
-    found = delta_log.newest(address)
+    found = transaction_log.newest(address)
     if found is None and exists(address):  # nothing but a checkpoint is left of its log
         return open_table(address).version()
     return found
@@ -80,7 +80,7 @@ def version_of(address: Path) -> int | None:
 def marks_of(address: Path, names: Iterable[str]) -> dict[str, int]:
     """The newest version of each of these marks that a table carries."""
     version = version_of(address)
-    return {} if version is None else delta_log.marks(address, version, frozenset(names))
+    return {} if version is None else transaction_log.marks(address, version, frozenset(names))
 
 
 def mark_of(address: Path, name: str) -> int:
@@ -182,7 +182,7 @@ def replace_query(
 
     def commit(table: DeltaTable, properties: CommitProperties) -> None:
         # On the very table that is written through: what comes after it is a conflict of marks.
-        held = delta_log.marks(address, table.version(), since.keys())
+        held = transaction_log.marks(address, table.version(), since.keys())
         moved = [name for name in since if held.get(name, 0) != since[name]]
         if moved:
             raise LakeConflict(
@@ -317,7 +317,7 @@ def replace(
 def note_of(address: Path, version: int) -> dict[str, Any]:
     """The facts a commit was written with (its `commitInfo`)."""
     note: dict[str, Any] = {}
-    for action in delta_log.read_entry(address, version):
+    for action in transaction_log.read_entry(address, version):
         note |= action.get("commitInfo", {})
     return note
 
@@ -359,12 +359,12 @@ def _write(
             ) from error
         table = after
     for number in range(before + 1, table.version() + 1):
-        flushing.flush_commit(address, number)
+        transaction_log.flush_commit(address, number)
     return Commit(table.version(), written=True)
 
 
 def _is_done(address: Path, table: DeltaTable, marks: Marks) -> bool:
-    held = delta_log.marks(address, table.version(), marks.keys())
+    held = transaction_log.marks(address, table.version(), marks.keys())
     reached = {name: held.get(name, 0) >= marks[name] for name in marks}
     if marks and all(reached.values()):
         return True
@@ -383,7 +383,7 @@ def _open_or_create(
         return open_table(address)
     # Made elsewhere, then its first log entry put in place if there is none: of two processes one
     # is first, and neither sees a table that the other is still making.
-    delta_log.folder(address).mkdir(parents=True, exist_ok=True)
+    transaction_log.folder(address).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{address.name}.", dir=address.parent) as beside:
         DeltaTable.create(
             beside,
@@ -393,6 +393,6 @@ def _open_or_create(
             description=description,
         )
         with contextlib.suppress(FileExistsError):
-            os.link(delta_log.entry(Path(beside), 0), delta_log.entry(address, 0))
-    flushing.flush_commit(address, 0)
+            os.link(transaction_log.entry(Path(beside), 0), transaction_log.entry(address, 0))
+    transaction_log.flush_commit(address, 0)
     return open_table(address)

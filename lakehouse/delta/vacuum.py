@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
-from lakehouse import data_files, delta_log
+from lakehouse.delta import data_files, transaction_log
 from lakehouse.errors import Problem, SettingsError
 
 LEAST: Final = timedelta(days=7)
@@ -81,9 +81,9 @@ def _taken_out(address: Path, newest: int, since: datetime) -> set[str]:
     """
     found: set[str] = set()
     for version in range(newest, -1, -1):
-        if not delta_log.entry(address, version).is_file():
+        if not transaction_log.entry(address, version).is_file():
             break
-        actions = delta_log.read_entry(address, version)
+        actions = transaction_log.read_entry(address, version)
         made = [a["commitInfo"].get("timestamp") for a in actions if "commitInfo" in a]
         if made and made[0] is not None and made[0] < since.timestamp() * 1000:
             break
@@ -94,11 +94,11 @@ def _taken_out(address: Path, newest: int, since: datetime) -> set[str]:
 def _files(address: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Data files of a table's folder, and what a writer that died left half made."""
     for folder, folders, names in os.walk(address):
-        is_log = Path(folder) == delta_log.folder(address)
+        is_log = Path(folder) == transaction_log.folder(address)
         folders[:] = [
             name
             for name in folders
-            if name[0] not in "._" or name == delta_log.folder(address).name
+            if name[0] not in "._" or name == transaction_log.folder(address).name
         ]
         for name in names:
             is_half = "#" in name or name.startswith("_commit_")

@@ -12,7 +12,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse import delta, delta_log
+from lakehouse import delta
+from lakehouse.delta import transaction_log
 from lakehouse.errors import LakeError
 
 NAMES = ("batch", "cursor", 'delivery:"å"', "txn", "source\u2028x")
@@ -54,8 +55,8 @@ def test_marks_are_those_that_the_library_finds(commits, asked):
         for version in range(len(commits) + 1):
             table = DeltaTable(address, version=version)
             expected = as_the_library_says(table)
-            assert delta_log.marks(address, version, NAMES) == expected
-            assert delta_log.marks(address, version, asked) == {
+            assert transaction_log.marks(address, version, NAMES) == expected
+            assert transaction_log.marks(address, version, asked) == {
                 name: expected[name] for name in asked & expected.keys()
             }
 
@@ -68,7 +69,7 @@ def checkpointed(tmp_path: Path) -> Path:
     commit(address, {"batch": 2}).create_checkpoint()
     commit(address, {"delivery": 3})
     for version in (0, 1):
-        delta_log.entry(address, version).unlink()
+        transaction_log.entry(address, version).unlink()
     return address
 
 
@@ -79,7 +80,7 @@ def test_marks_outlive_the_entries_that_brought_them(checkpointed):
 
 def test_a_checkpoint_of_another_make_is_left_to_the_library(checkpointed, monkeypatch):
     """Another engine may write it in parts; its hint then says so and its file has another name."""
-    hint = delta_log.folder(checkpointed) / "_last_checkpoint"
+    hint = transaction_log.folder(checkpointed) / "_last_checkpoint"
     hint.unlink()
     asked = []
     real = DeltaTable.transaction_version
@@ -90,12 +91,12 @@ def test_a_checkpoint_of_another_make_is_left_to_the_library(checkpointed, monke
 
     monkeypatch.setattr(DeltaTable, "transaction_version", ask)
     version = DeltaTable(checkpointed).version()
-    assert delta_log.marks(checkpointed, version, ["batch", "none"]) == {"batch": 2}
+    assert transaction_log.marks(checkpointed, version, ["batch", "none"]) == {"batch": 2}
     assert asked == ["batch", "none"]
 
 
 def test_a_damaged_checkpoint_is_named(checkpointed):
-    (file,) = delta_log.folder(checkpointed).glob("*.checkpoint.parquet")
+    (file,) = transaction_log.folder(checkpointed).glob("*.checkpoint.parquet")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(LakeError, match=r"checkpoint\.parquet: the log entry cannot be read"):
         delta.marks_of(checkpointed, ["batch"])
@@ -105,7 +106,7 @@ def test_a_damaged_checkpoint_is_named(checkpointed):
 @pytest.mark.parametrize("torn", ["commitInfo", "txn", "add"])
 def test_a_torn_entry_is_named(checkpointed, torn, kept):
     """Wherever it ends: a mark that went with the rest of an entry may have been there."""
-    entry = delta_log.entry(checkpointed, 2)
+    entry = transaction_log.entry(checkpointed, 2)
     lines = sorted(entry.read_text().strip().split("\n"), key=lambda line: f'"{torn}"' in line[:16])
     assert f'"{torn}"' in lines[-1][:16]
     lines[-1] = lines[-1][: int(len(lines[-1]) * kept)]
@@ -118,7 +119,7 @@ def test_an_entry_that_is_gone_is_named(tmp_path: Path):
     address = tmp_path / "t"
     for number in range(3):
         commit(address, {"batch": number})
-    delta_log.entry(address, 1).unlink()
+    transaction_log.entry(address, 1).unlink()
     with pytest.raises(LakeError, match=r"1\.json: the log entry cannot be read"):
         delta.marks_of(address, ["batch"])
 
@@ -133,10 +134,10 @@ def test_the_version_is_the_one_that_the_library_opens(checkpointed, tmp_path: P
         commit(address, {"batch": number})
         assert delta.version_of(address) == DeltaTable(address).version() == number
     assert delta.version_of(checkpointed) == DeltaTable(checkpointed).version() == 2
-    (delta_log.folder(checkpointed) / f"{3:020d}.json.tmp").write_text("another writer's")
+    (transaction_log.folder(checkpointed) / f"{3:020d}.json.tmp").write_text("another writer's")
     assert delta.version_of(checkpointed) == 2
     DeltaTable(checkpointed).create_checkpoint()
-    for entry in delta_log.folder(checkpointed).glob("*.json*"):
+    for entry in transaction_log.folder(checkpointed).glob("*.json*"):
         entry.unlink()
     assert delta.version_of(checkpointed) == DeltaTable(checkpointed).version() == 2
 

@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from lakehouse import sshsig
 from lakehouse.errors import Problem, SettingsError, SignatureRefused
 from lakehouse.flushing import write_whole
-from lakehouse.keys import make_once, read_secret, secret_made_once
 from lakehouse.settings import PROJECT, Settings
+from lakehouse.signatures import sshsig
+from lakehouse.signatures.keys import make_once, read_secret, secret_made_once
 
 NAMESPACE: Final = "sjostad"
 PRINCIPAL: Final = "sjostad"

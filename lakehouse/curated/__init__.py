@@ -19,10 +19,11 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from lakehouse import data_files, delta, flushing, tables
+from lakehouse import delta, flushing, tables
+from lakehouse.delta import data_files
+from lakehouse.delta.parquet_views import reading_of
 from lakehouse.duck import identifier, literal
 from lakehouse.locks import exclusive
-from lakehouse.parquet_views import reading_of
 from lakehouse.settings import Settings
 
 LAYERS: Final = ("silver", "gold")

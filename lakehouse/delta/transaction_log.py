@@ -16,12 +16,14 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from lakehouse import flushing
 from lakehouse.errors import LakeError, Problem
 
 _FOLDER: Final = "_delta_log"
@@ -174,3 +176,20 @@ def _lines(path: Path) -> list[bytes]:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     return lines
+
+
+def flush_commit(address: Path, version: int) -> None:
+    """Flush one commit to disk: its files, log entry, checkpoint if it made one, and folders."""
+    files = [
+        address / unquote(action["add"]["path"])
+        for action in read_entry(address, version)
+        if "add" in action
+    ]
+    for path in files:
+        flushing.flush(path)
+    for holder in {path.parent for path in files}:
+        flushing.flush(holder)
+    flushing.flush(entry(address, version))
+    for path in checkpoint_files(address, version):
+        flushing.flush(path)
+    flushing.flush(folder(address))

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.duck import identifier
 from lakehouse.settings import Settings
-from lakehouse.word_in_bytes import Word
+from lakehouse.traces.word_in_bytes import Word
 
 _CHUNK: Final = 4 << 20
 _DEEPEST: Final = 3

@@ -28,7 +28,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from lakehouse import data_files, delta, flushing
+from lakehouse import delta, flushing
+from lakehouse.delta import data_files, transaction_log
 from lakehouse.duck import connect, identifier, literal
 from lakehouse.errors import LakeConflict, LakeError, Problem
 
@@ -325,7 +326,7 @@ def rearrange(
                 ) from error
         version = delta.open_table(address).version()
         for number in range(before + 1, version + 1):
-            flushing.flush_commit(address, number)
+            transaction_log.flush_commit(address, number)
         return delta.Commit(version, written=True)
     raise LakeConflict(
         Problem(str(address), "another writer was first", "Run it again when that is done.")

@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakehouse import data_files
+from lakehouse.delta import data_files
 from lakehouse.duck import identifier, literal
 from lakehouse.errors import LakeError, Problem
 
