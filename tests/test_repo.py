@@ -117,7 +117,7 @@ def test_imports_flow_one_way():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 kept, 0 broken" in done.stdout
+    assert "6 kept, 0 broken" in done.stdout
 
 
 def test_every_protocol_and_format_is_listed_and_explained():
