@@ -6,7 +6,8 @@
   late as its contract promises deliveries (frequency). A day is judged until then, and from the
   sensor's own first reading on, so a day that is not over, or began in its midst, owes less.
   Expected is one reading for each interval that the contract names, else for the median interval
-  of the sensor's own earlier days. What is sent when it changes has no interval.
+  of the sensor's own earlier days. What is sent when it changes has no interval. A share of what was
+  expected have days with readings, of which some were.
 #}
 {% macro sensor_days(reach_days) %}
 with horizon as (
@@ -41,6 +42,7 @@ sensors as (
         d.first_time,
         t.name as thing_name,
         t.district,
+        o.name as source_name,
         o.interval_s as contract_interval_s,
         d.aggregation not in ('time_weighted_mean', 'share_of_time') as is_regular,
         greatest(
@@ -57,8 +59,7 @@ sensors as (
 days as (
     select
         s.*, c.local_date,
-        c.starts_at as day_start,
-        c.hours as hours_in_day,
+        c.starts_at as day_start, c.hours as hours_in_day,
         greatest(c.starts_at, s.first_time) as judged_from,
         least(c.ends_at, s.due_until) as judged_until
     from sensors s
@@ -71,8 +72,8 @@ told as (
         days.*,
         {{ seconds_between('days.judged_from', 'days.judged_until') }} as judged_s,
         d.readings, d.readings_usable, d.first_reading_at, d.last_reading_at, d.median_interval_s, d.longest_interval_s,
-        d.mean_value, d.median_value, d.value_at_start, d.value_at_end,
-        d.longest_flat_readings, d.median_step, d.greatest_steps, d.rollovers, d.resets,
+        d.mean_value, d.median_value, d.value_at_start, d.value_at_end, d.longest_flat_readings,
+        d.median_step, d.greatest_steps, d.rollovers, d.resets,
         max(d.last_reading_at) over (
             partition by days.datastream_id order by days.local_date rows unbounded preceding
         ) as last_heard_at,
@@ -82,8 +83,7 @@ told as (
     left join {{ ref('sensor_day') }} d
         on d.datastream_id = days.datastream_id and d.local_date = days.local_date
     window before_it as (
-        partition by days.datastream_id order by days.local_date
-        rows between unbounded preceding and 1 preceding
+        partition by days.datastream_id order by days.local_date rows between unbounded preceding and 1 preceding
     )
 ),
 
@@ -110,7 +110,7 @@ select
         when is_regular and contract_interval_s is not null then 'contract'
         when pace_s is not null then 'history'
     end as expected_from,
-    least(1, readings_usable / nullif(expected, 0)) as share
+    readings_usable / nullif(expected, 0) as share
 from (
     select *, round(judged_s / pace_s) as expected
     from (

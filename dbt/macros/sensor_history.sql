@@ -1,8 +1,8 @@
 {#
   Days of `sensor_days` with what is usual for the sensor: medians of its own 28 earlier days, and
   how it stands to its neighbours, the other sensors of the same property in the same source and
-  district. Only days with three quarters of their readings are held against each other; the
-  neighbours' middle is a median, which a single odd one does not move.
+  district. Only days with three quarters of their readings are held against each other, or those that
+  owe none; the neighbours' middle is a median, which a single odd one does not move.
 
   A value has stuck if it stands for far longer than is usual for the sensor, and than for its
   neighbours on that day: in a fog all hygrometers stand still. Spikes are steps of more than eight
@@ -24,7 +24,7 @@ with compared as (
     from (
         select
             *,
-            case when share >= 0.75 and is_gauge then mean_value end as day_mean
+            case when share < 0.75 or not is_gauge then null else mean_value end as day_mean
         from (
             select
                 *,
@@ -80,7 +80,7 @@ select
     greatest(5 * usual_change, neighbours_spread, 0.02 * abs(others_mean)) as shift_threshold,
     case
         when expected_from = 'contract' then 0.9
-        when history_days >= 7 then 0.9 * usual_share
+        when history_days >= 7 then 0.9 * least(1, usual_share)
     end as least_share
 from usual
 {% endmacro %}

@@ -1,7 +1,8 @@
 {#
   The battery of each thing by day: battery, battery_unit_id, its change a day over 28 days, and
   whether it is low or will be in a fortnight. Levels are low below 20 %, voltages below nine tenths
-  of their own highest earlier day. A silent day has the last that was told.
+  of their own highest earlier day. A silent day has the last that was told. Of several batteries a low
+  one is told, and else one of which it is known that it is not.
 
   `relation` is `sensor_days`.
 #}
@@ -40,13 +41,13 @@ from (
     select
         *,
         row_number() over (
-            partition by thing_id, local_date order by is_low desc, observed_property_id, datastream_id
+            partition by thing_id, local_date order by is_low desc nulls last, observed_property_id, datastream_id
         ) as nth
     from (
         select
             *,
             unit_id as battery_unit_id,
-            coalesce(battery < battery_limit or battery + 14 * least(battery_change, 0) < battery_limit, false) as is_low
+            battery + 14 * least(battery_change, 0) < battery_limit as is_low
         from limits
     ) judged
 ) ranked
@@ -54,7 +55,10 @@ where nth = 1
 {% endmacro %}
 
 
-{# Lost uplinks of each thing by day, and the share of them from which a day is worse than usual. #}
+{#
+  Lost uplinks of each thing by day, and the share of them from which a day is worse than usual: a
+  tenth at least, and that is all without earlier days, for greatest leaves out what is empty.
+#}
 {% macro sensor_radio() %}
 select
     thing_id,
@@ -62,7 +66,7 @@ select
     uplinks_received,
     uplinks_lost,
     uplinks_lost / (uplinks_received + uplinks_lost) as loss_share,
-    greatest(0.1, coalesce(2 * {{ median_over('uplinks_lost / (uplinks_received + uplinks_lost)', earlier_days('thing_id')) }}, 0))
+    greatest(0.1, 2 * {{ median_over('uplinks_lost / (uplinks_received + uplinks_lost)', earlier_days('thing_id')) }})
         as loss_threshold
 from {{ ref('uplinks_daily') }}
 {% endmacro %}

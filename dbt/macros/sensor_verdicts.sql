@@ -14,7 +14,7 @@
 with registers as (
     select
         *,
-        coalesce(aggregation = 'counter' and value_at_start < value_before, false) as has_fallen,
+        aggregation = 'counter' and value_at_start < value_before as has_fallen,
         {{ register_increase('value_before', 'value_at_start', 'rollover') }} as increase_over_night
     from {{ days }}
 ),
@@ -22,17 +22,16 @@ with registers as (
 measured as (
     select
         h.*,
-        o.name as source_name,
         coalesce(u.symbol, '') as unit_symbol,
         coalesce(bu.symbol, '') as battery_unit_symbol,
         cast({{ stockholm_date('h.last_heard_at') }} as string) as silent_since,
         coalesce(h.readings, 0) as received,
         coalesce(h.readings_usable, 0) as usable,
         greatest(1, floor(h.silent_s / 86400)) as silent_days,
-        sum(coalesce(h.readings, 0)) over (partition by h.source_id, h.local_date) = 0 as is_source_silent,
+        count(h.readings) over (partition by h.source_id, h.local_date) = 0 as is_source_silent,
         case when h.readings is null then h.judged_s else greatest(
             {{ seconds_between('h.judged_from', 'h.first_reading_at') }},
-            coalesce(h.longest_interval_s, 0),
+            h.longest_interval_s,
             {{ seconds_between('h.last_reading_at', 'h.judged_until') }}
         ) end as longest_gap_s,
         case when h.step_threshold is not null then {{ count_above('h.greatest_steps', 'h.step_threshold') }} end as spikes,
@@ -41,19 +40,19 @@ measured as (
         b.battery,
         b.battery_unit_id,
         b.battery_change,
-        coalesce(b.is_low, false) as is_battery_low,
+        b.is_low as battery_low,
         r.uplinks_received,
         r.uplinks_lost,
         r.loss_share,
         r.loss_threshold
     from registers h
-    join {{ ref('source') }} o on o.source_id = h.source_id
     left join {{ ref('unit') }} u on u.unit_id = h.unit_id
     left join {{ batteries }} b on b.thing_id = h.thing_id and b.local_date = h.local_date
     left join {{ ref('unit') }} bu on bu.unit_id = b.battery_unit_id
     left join {{ radio }} r on r.thing_id = h.thing_id and r.local_date = h.local_date
 )
 
+-- What is not known is empty, and no finding.
 select
     *,
     -- By cases: greatest leaves out what is empty, so that an hour would do for what has no pace.
@@ -61,11 +60,10 @@ select
         when pace_s is not null then greatest(3600, 3 * pace_s) else greatest(86400, 3 * longest_usual_interval_s)
     end as silent,
     resets_seen > 0 as reset,
-    coalesce(longest_flat_readings >= flat_threshold, false) as flatline,
-    is_battery_low as battery_low,
-    coalesce(uplinks_lost >= 3 and loss_share > loss_threshold, false) as radio_loss,
-    coalesce(readings is not null and share < least_share and expected - usable >= 2, false) as incomplete,
-    coalesce(abs(shift) > shift_threshold, false) as drifting,
-    coalesce(spikes >= 3 and (spikes >= 0.01 * readings or spikes = 24), false) as spiky
+    longest_flat_readings >= flat_threshold as flatline,
+    uplinks_lost >= 3 and loss_share > loss_threshold as radio_loss,
+    share < least_share and expected - usable >= 2 as incomplete,
+    abs(shift) > shift_threshold as drifting,
+    spikes >= 3 and (spikes >= 0.01 * readings or spikes = 24) as spiky
 from measured
 {% endmacro %}
