@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ class UnitTests:
         project.run(["test", "--select", "portal_utan_anvandning,test_type:unit"],
                        project.manifest)  # fmt: skip
         self._adapter = get_adapter_by_type("duckdb")
+        self._caught: Counter[str] = Counter()
 
     def control(self, models: Iterable[str]) -> list[str]:
         """The unit tests of models that fail, or are wrong, without a mutant."""
@@ -81,9 +83,12 @@ class UnitTests:
         began = time.perf_counter()
         changed = self.project.with_mistake(mutant)
         models = set(self.project.models_with(mutant)) - set(without)
-        for test in self.project.unit_tests_of(models):
+        # What catches one mistake of a model often catches the next: those come first.
+        tests = self.project.unit_tests_of(models)
+        for test in sorted(tests, key=lambda one: -self._caught[one.name]):
             catcher = self._run(test, changed)
             if catcher:
+                self._caught[test.name] += 1
                 return Trial(mutant, catcher, test.name, time.perf_counter() - began)
         return Trial(mutant, None, "", time.perf_counter() - began)
 
