@@ -25,8 +25,8 @@ from lakehouse.settings import PROJECT, Settings
 from orchestration.dbt_manifest import nodes
 from orchestration.made_of import undeclared
 from publishing.making.distributions import TYPES
-from publishing.making.release import newest_release
 from publishing.portal.site import current_site
+from publishing.releases.manifest import newest_release
 from quality.audit.suite import suite_of
 
 

@@ -17,8 +17,9 @@ from orchestration.judgement import audited, decided
 from orchestration.metering import Metering
 from publishing import letters
 from publishing.letters.channels import deliver
-from publishing.making.release import Release, newest_release, release
+from publishing.making.release import release
 from publishing.portal.site import build_site
+from publishing.releases.manifest import Release, newest_release
 
 _MARKS: Final = {True: "✓", False: "✗", None: "–"}
 """How what came of a rule is shown: it holds, it speaks against sharing, it does not concern."""

@@ -11,7 +11,7 @@ from lakehouse.contracts import Contracts, ProductContract
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import Settings
 from lakehouse.verdicts import load_verdict
-from publishing.making.release import newest_release
+from publishing.releases.manifest import newest_release
 
 _WELL: Final = ("ok", "too_little_history")
 

@@ -2,7 +2,7 @@
 
 Source: OpenSSH, PROTOCOL.sshsig. Only what is made here is accepted: Ed25519 keys, SHA-512 or
 SHA-256, version 1, nothing reserved, not a byte more. No key is looked for here: who may sign is
-for `lakehouse/signatures/__init__.py` to say.
+for `lakehouse.signatures` to say.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from lakehouse.flushing import write_whole
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Check, Verdict
 from publishing.explanations import meaning
-from publishing.making.release import newest_release
+from publishing.releases.manifest import newest_release
 
 Gate = Literal["audit", "sharing"]
 

@@ -12,8 +12,9 @@ from lakehouse.decisions import Decision
 from lakehouse.errors import Problem, ReleaseRefused
 from lakehouse.settings import Settings
 from lakehouse.verdicts import Verdict
-from publishing.making.release import drafted, newest_release
+from publishing.making.release import drafted
 from publishing.releases.changes import Changes
+from publishing.releases.manifest import newest_release
 
 
 @dataclass(frozen=True, slots=True)

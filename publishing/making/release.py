@@ -44,15 +44,12 @@ from publishing.releases.manifest import (
     newest_release,
     release_folder,
     release_numbers,
-    releases,
     sha256_of,
     stored_manifest,
 )
 from publishing.releases.withdrawals import standing
 from publishing.terms import MEDIA_TYPES
 from publishing.words import LANGUAGES
-
-__all__ = ["Release", "newest_release", "release", "releases"]
 
 _STAGING = ".staging"
 _SYMBOLS = {"deg": "°"}

@@ -21,7 +21,7 @@ from lakehouse.contracts import load_contracts
 from lakehouse.duck import connect, delta_scan
 from lakehouse.settings import PROJECT, Settings
 from publishing.catalogue import profile
-from publishing.making.release import newest_release
+from publishing.releases.manifest import newest_release
 
 pytestmark = pytest.mark.slow
 

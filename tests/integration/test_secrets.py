@@ -18,7 +18,7 @@ from lakehouse import delta, tables
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.traces import find_traces
 from lakehouse.traces.word_in_bytes import Word
-from publishing.making.release import newest_release
+from publishing.releases.manifest import newest_release
 from sample_city import generate
 from tests.sjostad import process
 from tests.unit.ingestion.http_server import Asked, Reply, serving

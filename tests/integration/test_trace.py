@@ -13,8 +13,8 @@ from lakehouse import tables
 from lakehouse.delta import transaction_log
 from lakehouse.errors import LakeError
 from lakehouse.signatures import sign
-from publishing.making.release import Release, release
-from publishing.releases.manifest import MANIFEST, SIGNATURE
+from publishing.making.release import release
+from publishing.releases.manifest import MANIFEST, SIGNATURE, Release
 from publishing.releases.tracing import trace
 from quality import audit_product, decide_product
 from tests.flow import AIR, Lake

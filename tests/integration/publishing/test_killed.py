@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from lakehouse.settings import PROJECT
-from publishing.making.release import newest_release, release
+from publishing.making.release import release
 from publishing.portal.site import build_site, current_site
+from publishing.releases.manifest import newest_release
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 KILLED = """

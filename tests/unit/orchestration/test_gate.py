@@ -13,8 +13,9 @@ from lakehouse.audit_log import entries
 from lakehouse.contracts import load_contracts
 from lakehouse.settings import PROJECT
 from orchestration.cli import app
-from publishing.making.release import newest_release, release
+from publishing.making.release import release
 from publishing.portal.site import build_site
+from publishing.releases.manifest import newest_release
 from quality import audit_product, decide_product
 from tests.unit.publishing.lake import PRODUCT, air_rows, lake_settings, replace_gold
 

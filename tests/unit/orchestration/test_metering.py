@@ -14,7 +14,7 @@ from lakehouse.settings import PROJECT
 from orchestration.instance import prepare
 from orchestration.metering import of_models, users_of
 from orchestration.runs import run_jobs
-from publishing.making.release import newest_release
+from publishing.releases.manifest import newest_release
 from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, lake_settings, replace_gold
 
 CONTRACTS = load_contracts(PROJECT / "contracts")

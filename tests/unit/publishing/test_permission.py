@@ -8,7 +8,8 @@ import pytest
 
 from lakehouse.decisions import Outcome
 from lakehouse.errors import ReleaseRefused
-from publishing.making.release import newest_release, release
+from publishing.making.release import release
+from publishing.releases.manifest import newest_release
 from tests.unit.publishing.lake import (
     OTHER,
     PRODUCT,

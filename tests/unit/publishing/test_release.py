@@ -14,8 +14,14 @@ import pytest
 from lakehouse import delta, tables
 from lakehouse.errors import LakeError, ReleaseRefused
 from publishing.making import release as release_module
-from publishing.making.release import newest_release, release, releases
-from publishing.releases.manifest import MANIFEST, from_manifest, load_release
+from publishing.making.release import release
+from publishing.releases.manifest import (
+    MANIFEST,
+    from_manifest,
+    load_release,
+    newest_release,
+    releases,
+)
 from tests.unit.publishing.lake import PRODUCT, air_rows
 
 

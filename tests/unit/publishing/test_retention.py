@@ -9,8 +9,9 @@ import pytest
 
 from lakehouse.audit_log import entries
 from lakehouse.errors import LakeError
-from publishing.making.release import newest_release, release
+from publishing.making.release import release
 from publishing.portal.site import build_site
+from publishing.releases.manifest import newest_release
 from publishing.releases.verification import verify_releases
 from publishing.retention import Expired, expire
 from publishing.taking_back import reinstate, roll_back, withdraw

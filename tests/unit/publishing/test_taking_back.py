@@ -6,8 +6,9 @@ import pytest
 
 from lakehouse.errors import LakeError, ReleaseRefused
 from publishing.catalogue.open_database import open_database, released_numbers
-from publishing.making.release import newest_release, release, releases
+from publishing.making.release import release
 from publishing.portal.site import build_site
+from publishing.releases.manifest import newest_release, releases
 from publishing.releases.withdrawals import closed_products
 from publishing.taking_back import reinstate, roll_back, withdraw
 from tests.unit.publishing.lake import OTHER, PRODUCT, air_rows, release_both

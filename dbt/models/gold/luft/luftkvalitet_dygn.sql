@@ -7,7 +7,8 @@
 {% set plan = lake_plan() %}
 
 -- The mean of an hour counts if three quarters of its readings were good, where the contract says how
--- many there are (least leaves out what is empty); that of a day if three quarters of its hours count. Missing is never below.
+-- many there are; that of a day if three quarters of its hours count. Missing is never below.
+-- Without an interval least is the hour itself, so one good reading is enough.
 with hours as (
     select
         d.thing_id as station_id,
